@@ -1,0 +1,111 @@
+// swift-tools-version: 6.3
+
+import PackageDescription
+
+/// Settings of every Swift target; CI turns each warning into an error (see `.ci/run`).
+let common: [SwiftSetting] =
+  [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  ]
+  + (Context.environment["DINOV2_WARNINGS_AS_ERRORS"] == "1"
+    ? [.treatAllWarnings(as: .error)] : [])
+
+/// For targets that never touch raw memory without saying so.
+let safe: [SwiftSetting] = common + [.strictMemorySafety()]
+
+let package = Package(
+  name: "swift-dinov2",
+  products: [
+    .executable(name: "dinov2", targets: ["dinov2"]),
+    .library(name: "DINOv2Kit", targets: ["DINOInference"]),
+    .library(name: "DINOModels", targets: ["DINOModels"]),
+    .library(name: "Imaging", targets: ["Imaging"]),
+    .library(name: "CheckpointFormats", targets: ["CheckpointFormats"]),
+  ],
+  traits: [
+    .default(enabledTraits: ["Hub"]),
+    .trait(name: "Hub", description: "Download released weights (builds async-http-client)."),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+  ],
+  targets: [
+    // libtorch and libvips, found through pkg-config (`scripts/setup` writes `.deps/libtorch.pc`).
+    .systemLibrary(name: "CLibTorch", pkgConfig: "libtorch"),
+    .systemLibrary(name: "CVips", pkgConfig: "vips", providers: [.apt(["libvips-dev"])]),
+
+    .target(name: "CTorch", dependencies: ["CLibTorch"]),
+    .target(name: "Torch", dependencies: ["CTorch"], swiftSettings: common),
+    .target(name: "CheckpointFormats", swiftSettings: safe),
+    .target(name: "CResample"),
+    .target(name: "Imaging", dependencies: ["CVips", "CResample"], swiftSettings: common),
+    .target(
+      name: "DINOModels", dependencies: ["Torch", "CheckpointFormats"], swiftSettings: safe),
+    .target(name: "DINOData", dependencies: ["Imaging"], swiftSettings: safe),
+    .target(name: "Telemetry", swiftSettings: safe),
+    .target(
+      name: "DINOInference",
+      dependencies: ["DINOModels", "DINOData", "Imaging", "Torch", "CheckpointFormats"],
+      swiftSettings: safe),
+    .target(
+      name: "DINOHub",
+      dependencies: [
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(
+          name: "AsyncHTTPClient", package: "async-http-client", condition: .when(traits: ["Hub"])),
+        .product(name: "NIOCore", package: "swift-nio", condition: .when(traits: ["Hub"])),
+      ],
+      swiftSettings: safe),
+    .executableTarget(
+      name: "dinov2",
+      dependencies: [
+        "DINOInference", "DINOHub", "DINOData", "DINOModels", "Imaging", "Telemetry", "Torch",
+        "CheckpointFormats",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: safe),
+
+    .target(
+      name: "DINOTestSupport", dependencies: ["CheckpointFormats"], path: "Tests/DINOTestSupport",
+      swiftSettings: common),
+    .testTarget(
+      name: "CheckpointFormatsTests", dependencies: ["CheckpointFormats", "DINOTestSupport"],
+      swiftSettings: common),
+    .testTarget(
+      name: "TorchTests", dependencies: ["Torch", "DINOTestSupport"], swiftSettings: common),
+    .testTarget(
+      name: "ImagingTests", dependencies: ["Imaging", "DINOTestSupport"], swiftSettings: common),
+    .testTarget(
+      name: "DINOModelsTests",
+      dependencies: ["DINOModels", "Torch", "CheckpointFormats", "DINOTestSupport"],
+      swiftSettings: common),
+    .testTarget(
+      name: "DINODataTests", dependencies: ["DINOData", "Imaging", "DINOTestSupport"],
+      swiftSettings: common),
+    .testTarget(
+      name: "DINOInferenceTests",
+      dependencies: ["DINOInference", "DINOModels", "DINOData", "Torch", "DINOTestSupport"],
+      swiftSettings: common),
+    .testTarget(
+      name: "DINOHubTests",
+      dependencies: [
+        "DINOHub", "DINOTestSupport",
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ],
+      swiftSettings: common),
+    .testTarget(
+      name: "TelemetryTests", dependencies: ["Telemetry"], swiftSettings: common),
+    .testTarget(
+      name: "CommandTests", dependencies: ["DINOTestSupport", "CheckpointFormats", "Imaging"],
+      swiftSettings: common),
+  ],
+  swiftLanguageModes: [.v6],
+  cxxLanguageStandard: .cxx20
+)
