@@ -30,7 +30,7 @@ public enum Device: Hashable, Sendable, CustomStringConvertible {
     switch self {
     case .cpu: (0, -1)
     case .cuda(let index): (1, Int32(clamping: index))
-    case .meta: (15, -1)
+    case .meta: (14, -1)
     }
   }
 
@@ -38,7 +38,7 @@ public enum Device: Hashable, Sendable, CustomStringConvertible {
     self =
       switch type {
       case 1: .cuda(Int(index))
-      case 15: .meta
+      case 14: .meta
       default: .cpu
       }
   }

@@ -17,6 +17,7 @@ private let catOperator = Operator("aten::cat")
 private let stackOperator = Operator("aten::stack")
 private let flipOperator = Operator("aten::flip")
 private let padOperator = Operator("aten::constant_pad_nd")
+private let indexAddOperator = Operator("aten::index_add")
 private let indexAddInPlace = Operator("aten::index_add_")
 
 extension Tensor {
@@ -133,6 +134,14 @@ extension Tensor {
   /// Constant borders; `widths` are pairs (before, after), the last dimension first.
   public func padded(_ widths: [Int], with value: Double = 0) throws(TorchError) -> Tensor {
     try padOperator.tensor(.tensor(self), .ints(widths), .double(value))
+  }
+
+  /// A copy with the entries of `source`, times a factor, added to those at `indices` (int64).
+  public func indexAdding(
+    _ source: Tensor, at indices: Tensor, dim: Int, scale: Double = 1
+  ) throws(TorchError) -> Tensor {
+    try indexAddOperator.tensor(
+      .tensor(self), .int(dim), .tensor(indices), .tensor(source), .double(scale))
   }
 
   /// Adds the entries of `source`, times a factor, to those at `indices` (int64), in place.

@@ -1,0 +1,184 @@
+internal import CheckpointFormats
+public import Torch
+
+/// Translates the tensors of a backbone between the three key styles.
+///
+/// Meta ↔ Hugging Face is one to one. timm drops the mask token and, with registers, adds the class
+/// position into the class token, so that way back gives an equal function, not equal tensors.
+public enum KeyMap {
+  /// The tensors of a file under the names of this package's modules.
+  ///
+  /// - Parameter file: What was found in a weight file.
+  /// - Returns: Tensors by Meta's names, unchunked.
+  /// - Throws: ``TorchError`` if parts cannot be joined.
+  public static func canonical(_ file: WeightFile) throws(TorchError) -> [String: Tensor] {
+    var tensors: [String: Tensor] = [:]
+    for (name, stored) in file.backbone { tensors[name] = try Tensor(stored) }
+    return switch file.style {
+    case .meta: unchunked(tensors)
+    case .huggingFace: try fromHuggingFace(tensors)
+    case .timm: try fromTimm(tensors)
+    }
+  }
+
+  /// The tensors of a model under the names of another library.
+  ///
+  /// - Parameters:
+  ///   - tensors: Tensors by Meta's names, unchunked.
+  ///   - style: Whose names are wanted.
+  /// - Returns: The tensors, and what the target cannot hold, one line each.
+  /// - Throws: ``TorchError`` if a tensor cannot be divided.
+  public static func export(
+    _ tensors: [String: Tensor], to style: KeyStyle
+  ) throws(TorchError) -> (tensors: [String: Tensor], losses: [String]) {
+    switch style {
+    case .meta: (tensors, [])
+    case .huggingFace: (try toHuggingFace(tensors), [])
+    case .timm: try toTimm(tensors)
+    }
+  }
+
+  /// Names under which the original stores a model whose blocks are grouped for training.
+  ///
+  /// - Parameters:
+  ///   - tensors: Tensors by Meta's names, unchunked.
+  ///   - depth: The number of blocks.
+  ///   - chunks: The number of groups; 0 leaves the names as they are.
+  /// - Returns: Tensors by chunked names; a remainder makes one group more.
+  public static func chunked(
+    _ tensors: [String: Tensor], depth: Int, chunks: Int
+  ) -> [String: Tensor] {
+    guard chunks > 0 else { return tensors }
+    let length = max(depth / chunks, 1)
+    return renamed(tensors) { name in
+      guard let block = BlockName(name, prefix: "blocks.") else { return name }
+      return "blocks.\(block.index / length).\(block.index).\(block.rest)"
+    }
+  }
+
+  private static func unchunked(_ tensors: [String: Tensor]) -> [String: Tensor] {
+    renamed(tensors) { name in
+      guard let block = BlockName(name, prefix: "blocks.") else { return name }
+      return "blocks.\(block.index).\(block.rest)"
+    }
+  }
+
+  private static func renamed(
+    _ tensors: [String: Tensor], _ rename: (String) -> String
+  ) -> [String: Tensor] {
+    var result: [String: Tensor] = [:]
+    for (name, tensor) in tensors { result[rename(name)] = tensor }
+    return result
+  }
+
+  // MARK: - Hugging Face
+
+  private static func fromHuggingFace(
+    _ tensors: [String: Tensor]
+  ) throws(TorchError) -> [String: Tensor] {
+    let outside = HuggingFaceNames.outside.map { (from: $0.huggingFace, to: $0.meta) }
+    let inside = HuggingFaceNames.insideBlock.map { (from: $0.huggingFace, to: $0.meta) }
+    var result: [String: Tensor] = [:]
+    var thirds: [String: [Int: Tensor]] = [:]
+    for (name, tensor) in tensors {
+      guard let block = BlockName(name, prefix: HuggingFaceNames.blockPrefix) else {
+        result[HuggingFaceNames.rename(name, outside) ?? name] = tensor
+        continue
+      }
+      let prefix = "blocks.\(block.index)."
+      let part = HuggingFaceNames.queryKeyValue.firstIndex { block.rest.hasPrefix($0 + ".") }
+      if let part {
+        let suffix = block.rest.dropFirst(HuggingFaceNames.queryKeyValue[part].count)
+        thirds[prefix + "attn.qkv" + suffix, default: [:]][part] = tensor
+      } else {
+        result[HuggingFaceNames.rename(block.rest, inside).map { prefix + $0 } ?? name] = tensor
+      }
+    }
+    for (name, parts) in thirds {
+      guard let query = parts[0], let key = parts[1], let value = parts[2] else { continue }
+      result[name] = try Tensor.cat([query, key, value])
+    }
+    return result
+  }
+
+  private static func toHuggingFace(
+    _ tensors: [String: Tensor]
+  ) throws(TorchError) -> [String: Tensor] {
+    let outside = HuggingFaceNames.outside.map { (from: $0.meta, to: $0.huggingFace) }
+    let inside = HuggingFaceNames.insideBlock.map { (from: $0.meta, to: $0.huggingFace) }
+    var result: [String: Tensor] = [:]
+    for (name, tensor) in tensors {
+      guard let block = BlockName(name, prefix: "blocks.") else {
+        result[HuggingFaceNames.rename(name, outside) ?? name] = tensor
+        continue
+      }
+      let prefix = HuggingFaceNames.blockPrefix + "\(block.index)."
+      if block.rest.hasPrefix("attn.qkv.") {
+        let suffix = block.rest.dropFirst("attn.qkv".count)
+        for (part, third) in zip(HuggingFaceNames.queryKeyValue, try tensor.chunk(3, dim: 0)) {
+          result[prefix + part + suffix] = third
+        }
+      } else {
+        result[prefix + (HuggingFaceNames.rename(block.rest, inside) ?? block.rest)] = tensor
+      }
+    }
+    return result
+  }
+
+  // MARK: - timm
+
+  private static func fromTimm(
+    _ tensors: [String: Tensor]
+  ) throws(TorchError) -> [String: Tensor] {
+    var result = tensors
+    if let registers = result.removeValue(forKey: "reg_token") {
+      result["register_tokens"] = registers
+      // The class position is inside the class token: an equal one of zeros goes before the rest.
+      if let positions = tensors["pos_embed"] {
+        let width = try positions.size(-1)
+        let none = try Tensor.zeros([1, 1, width], dtype: positions.dtype ?? .float32)
+        result["pos_embed"] = try Tensor.cat([none, positions], dim: 1)
+      }
+    }
+    if result["mask_token"] == nil, let cls = tensors["cls_token"] {
+      result["mask_token"] = try Tensor.zeros([1, try cls.size(-1)], dtype: cls.dtype ?? .float32)
+    }
+    return renamed(result) { name in
+      guard isGated(name, in: tensors) else { return name }
+      return name.replacing(".mlp.fc1.", with: ".mlp.w12.").replacing(".mlp.fc2.", with: ".mlp.w3.")
+    }
+  }
+
+  /// timm calls both kinds of feed-forward layers alike; the gated one makes twice what it takes.
+  private static func isGated(_ name: String, in tensors: [String: Tensor]) -> Bool {
+    guard let range = name.firstRange(of: ".mlp.fc") else { return false }
+    let prefix = name[..<range.lowerBound]
+    guard let first = tensors[prefix + ".mlp.fc1.weight"]?.shape.first,
+      let second = tensors[prefix + ".mlp.fc2.weight"]?.shape.last
+    else { return false }
+    return first == 2 * second
+  }
+
+  private static func toTimm(
+    _ tensors: [String: Tensor]
+  ) throws(TorchError) -> (tensors: [String: Tensor], losses: [String]) {
+    var losses: [String] = []
+    var result = renamed(tensors) {
+      $0.replacing(".mlp.w12.", with: ".mlp.fc1.").replacing(".mlp.w3.", with: ".mlp.fc2.")
+    }
+    if result.removeValue(forKey: "mask_token") != nil {
+      losses.append("mask_token: timm has none; only training with masked patches needs it")
+    }
+    if let registers = result.removeValue(forKey: "register_tokens"),
+      let cls = tensors["cls_token"], let positions = tensors["pos_embed"]
+    {
+      let count = try positions.size(1)
+      result["reg_token"] = registers
+      result["cls_token"] = try cls + positions.narrow(dim: 1, 0..<1)
+      result["pos_embed"] = try positions.narrow(dim: 1, 1..<count)
+      losses.append(
+        "pos_embed[:, 0]: timm adds the class position into cls_token; features stay the same")
+    }
+    return (result, losses)
+  }
+}
