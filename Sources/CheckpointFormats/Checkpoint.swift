@@ -102,10 +102,17 @@ public struct Checkpoint: Sendable {
     _ root: CheckpointValue, path: String
   ) throws(CheckpointError) -> NamedTensors {
     var entries: [(name: String, tensor: StoredTensor)] = []
-    for leaf in root.leaves() {
-      if let tensor = leaf.value.tensor {
-        entries.append((leaf.path.joined(separator: "/"), tensor))
+    var nameBytes = 0
+    try root.forEachLeaf { (keys, leaf) throws(CheckpointError) in
+      guard let tensor = leaf.tensor else { return }
+      let name = keys.joined(separator: "/")
+      nameBytes += name.utf8.count
+      guard entries.count < SafetensorsReader.maximumTensors, nameBytes <= 1 << 28 else {
+        throw .limit(
+          path: path, place: "names",
+          problem: "more than \(SafetensorsReader.maximumTensors) tensors or 256 MiB of names")
       }
+      entries.append((name, tensor))
     }
     return try NamedTensors(entries, path: path)
   }

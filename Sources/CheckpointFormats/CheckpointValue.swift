@@ -157,29 +157,45 @@ public struct CheckpointValue: Sendable {
   /// How the value reads as one component of a path.
   public var pathComponent: String { arena.values.pathComponent(handle) }
 
-  /// Every leaf below this value with its path, in the order of the file.
+  /// Visits every leaf below this value with its path, in the order of the file.
   ///
   /// An empty container is a leaf, too. Path components are keys and positions.
   ///
-  /// - Returns: Paths and values; the path of a leaf itself is empty.
-  public func leaves() -> [(path: [String], value: CheckpointValue)] {
-    var result: [(path: [String], value: CheckpointValue)] = []
-    var pending: [(path: [String], value: CheckpointValue)] = [([], self)]
-    while let (path, value) = pending.popLast() {
-      var inner: [(path: [String], value: CheckpointValue)] = []
-      switch value.kind {
-      case .map:
-        inner = value.entries.map { (path + [$0.key.pathComponent], $0.value) }
-      case .list, .tuple, .set, .record:
-        inner = value.children.enumerated().map { (path + [String($0.offset)], $0.element) }
-      default: break
+  /// - Parameter body: Gets the path, empty for this value itself, and the leaf.
+  /// - Throws: What the closure throws.
+  public func forEachLeaf<Failure: Error>(
+    _ body: (_ path: [String], _ leaf: CheckpointValue) throws(Failure) -> Void
+  ) throws(Failure) {
+    let values = arena.values
+    var path: [String] = []
+    var pending: [(handle: Int32, depth: Int, component: Int32)] = [(handle, 0, -1)]
+    while let (handle, depth, component) = pending.popLast() {
+      if depth > 0 {
+        path.removeLast(path.count - (depth - 1))
+        // A position in a list is stored as a negative number, a key of a map as its handle.
+        path.append(component < 0 ? String(-Int(component) - 1) : values.pathComponent(component))
       }
+      let inner = values.children(handle)
       if inner.isEmpty {
-        result.append((path, value))
+        try body(path, CheckpointValue(arena: arena, handle: handle))
+      } else if case .map = values.node(handle) {
+        for index in stride(from: inner.count - 2, through: 0, by: -2) {
+          pending.append((inner[index + 1], depth + 1, inner[index]))
+        }
       } else {
-        pending.append(contentsOf: inner.reversed())
+        for index in inner.indices.reversed() {
+          pending.append((inner[index], depth + 1, Int32(truncatingIfNeeded: -index - 1)))
+        }
       }
     }
+  }
+
+  /// Every leaf below this value with its path, in the order of the file.
+  ///
+  /// - Returns: Paths and values, as ``forEachLeaf(_:)`` visits them.
+  public func leaves() -> [(path: [String], value: CheckpointValue)] {
+    var result: [(path: [String], value: CheckpointValue)] = []
+    forEachLeaf { result.append(($0, $1)) }
     return result
   }
 }

@@ -141,3 +141,11 @@ extension CheckpointError {
     return .file(path: path, problem: "\(problem): \(message) (errno \(number))")
   }
 }
+
+extension FileBytes {
+  /// Whether a path leads to a folder.
+  static func isFolder(_ path: String) -> Bool {
+    var status = stat()
+    return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+}
