@@ -3,7 +3,7 @@ extension PathPattern {
   ///
   /// `*` and `?` match within one name and not a leading dot, `[a-z]` and `[!a-z]` one byte; `**` as a
   /// whole name stands for any number of folders.
-  static func matches(_ pattern: RawPath) throws(DataError) -> [RawPath] {
+  package static func matches(_ pattern: RawPath) throws(DataError) -> [RawPath] {
     var parts = pattern.bytes.split(separator: RawPath.separator).map { Array($0) }
     let isAbsolute = pattern.bytes.first == RawPath.separator
     // The part before the first wildcard is a plain folder.
@@ -48,7 +48,7 @@ extension PathPattern {
   }
 
   /// Whether a name matches a pattern without slashes; takes time linear in the product of the lengths.
-  static func matches(_ name: [UInt8], _ pattern: [UInt8]) -> Bool {
+  package static func matches(_ name: [UInt8], _ pattern: [UInt8]) -> Bool {
     var position = 0
     var part = 0
     var retry: (part: Int, position: Int)?

@@ -1,5 +1,5 @@
 /// Expands braces and wildcards as a shell does, byte by byte.
-enum PathPattern {
+package enum PathPattern {
   /// The most paths that braces in one argument may stand for.
   static let mostPaths = 1_000_000
 
@@ -15,7 +15,7 @@ enum PathPattern {
   /// - Parameter pattern: Text that may hold braces, nested or not.
   /// - Returns: The paths in order; the text itself if it holds no complete brace.
   /// - Throws: ``DataError/usage(problem:)`` if more than a million paths result.
-  static func expandBraces(_ pattern: RawPath) throws(DataError) -> [RawPath] {
+  package static func expandBraces(_ pattern: RawPath) throws(DataError) -> [RawPath] {
     var done: [RawPath] = []
     var waiting: [[UInt8]] = [pattern.bytes]
     while let text = waiting.popLast() {

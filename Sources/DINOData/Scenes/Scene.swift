@@ -68,7 +68,7 @@ struct Background: Sendable, Equatable {
   enum Kind: Sendable, Equatable {
     /// A table before a wall at a distance in metres.
     case room(wallDistance: Float)
-    /// A field under the sky, with rows of hills.
+    /// A field under the sky, with rows of hills, far to near; the ground ends at the nearest.
     case field(hills: [Hill])
   }
 

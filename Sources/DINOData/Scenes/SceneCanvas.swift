@@ -56,7 +56,7 @@ struct SceneCanvas {
       let groundZ = fall > 1e-4 ? camera.focal * camera.height / fall : .infinity
       switch background.kind {
       case .room(let wall) where groundZ > wall: drawWall(row: v, distance: wall, at: start)
-      case .field(let hills) where groundZ > 600:
+      case .field(let hills) where groundZ > (hills.last?.distance ?? 600):
         drawSky(row: v, at: start)
         for hill in hills { draw(hill, row: v, at: start) }
       case .field, .room: drawGround(z: groundZ, at: start)
