@@ -1,4 +1,5 @@
 import DINOData
+import Imaging
 import Testing
 
 @Suite("Scenes")
@@ -19,8 +20,8 @@ struct SceneTests {
     func add(_ byte: UInt8) { sum = (sum ^ UInt64(byte)) &* 0x100_0000_01B3 }
     let renderer = SceneRenderer(seed: 2_024)
     for index in 0..<40 {
-      let image = try renderer.render(renderer.scene(at: index), height: 42, width: 56)
-      for byte in image.pixels { add(byte) }
+      let image = try renderer.render(renderer.scene(at: index), size: Size(height: 42, width: 56))
+      for byte in image.image.storage { add(byte) }
       for byte in image.instances { add(byte) }
       for metres in image.depth {
         for shift in [0, 8, 16, 24] { add(UInt8(truncatingIfNeeded: metres.bitPattern >> shift)) }
@@ -37,8 +38,8 @@ struct SceneTests {
 
     #expect(first.scene(at: 3) == second.scene(at: 3))
     #expect(
-      try first.render(first.scene(at: 3), height: 33, width: 20)
-        == second.render(second.scene(at: 3), height: 33, width: 20))
+      try first.render(first.scene(at: 3), size: Size(height: 33, width: 20))
+        == second.render(second.scene(at: 3), size: Size(height: 33, width: 20)))
     #expect(first.scene(at: 3) != first.scene(at: 4))
     #expect(first.scene(at: 3) != SceneRenderer(seed: 6).scene(at: 3))
     #expect(first.scene(at: -1) == second.scene(at: -1))
@@ -50,7 +51,7 @@ struct SceneTests {
     for label in Scene.classNames.indices {
       for index in 0..<12 {
         let scene = try renderer.scene(at: index, classIndex: label)
-        let image = try renderer.render(scene, height: 98, width: 98)
+        let image = try renderer.render(scene, size: Size(height: 98, width: 98))
         let largest = image.boxes.filter { $0.classIndex == label }.map(\.area).max() ?? 0
         #expect(image.classIndex == label)
         // A sign is thin: it covers the least.
@@ -73,8 +74,8 @@ struct SceneTests {
   func groundTruthAgrees(height: Int, width: Int) throws {
     let renderer = SceneRenderer(seed: 8)
     for index in 0..<30 {
-      let image = try renderer.render(renderer.scene(at: index), height: height, width: width)
-      #expect(image.pixels.count == height * width * 3)
+      let image = try renderer.render(renderer.scene(at: index), size: Size(height: height, width: width))
+      #expect(image.image.storage.count == height * width * 3)
       #expect(image.mask.count == height * width && image.depth.count == height * width)
       #expect(image.depth.allSatisfy { $0.isFinite && $0 >= 0 })
       #expect(image.mask.allSatisfy { Int($0) <= Scene.classNames.count })
@@ -89,8 +90,8 @@ struct SceneTests {
           (top, bottom) = (min(top, place / width), max(bottom, place / width))
           area += 1
         }
-        #expect([box.x, box.y] == [left, top] && box.area == area)
-        #expect([box.width, box.height] == [right - left + 1, bottom - top + 1])
+        #expect([box.region.left, box.region.top] == [left, top] && box.area == area)
+        #expect([box.region.width, box.region.height] == [right - left + 1, bottom - top + 1])
       }
     }
   }
@@ -99,7 +100,7 @@ struct SceneTests {
   func backgroundRecedes() throws {
     let renderer = SceneRenderer(seed: 21)
     for index in 0..<40 {
-      let image = try renderer.render(renderer.scene(at: index), height: 70, width: 70)
+      let image = try renderer.render(renderer.scene(at: index), size: Size(height: 70, width: 70))
       let wrong = (70..<70 * 70).filter { here in
         let above = here - 70
         return image.instances[here] == 0 && image.instances[above] == 0 && image.depth[above] > 0
@@ -113,7 +114,7 @@ struct SceneTests {
   func objectsHideWhatIsBehind() throws {
     let renderer = SceneRenderer(seed: 22)
     for index in 0..<40 {
-      let image = try renderer.render(renderer.scene(at: index), height: 70, width: 70)
+      let image = try renderer.render(renderer.scene(at: index), size: Size(height: 70, width: 70))
       // Where an object ends upwards at the background, that is farther away, or the sky.
       let wrong = (70..<70 * 70).filter { here in
         let above = here - 70
@@ -129,8 +130,8 @@ struct SceneTests {
     let renderer = SceneRenderer(seed: 31)
     for index in 0..<10 {
       let scene = renderer.scene(at: index)
-      let small = try renderer.render(scene, height: 48, width: 48)
-      let large = try renderer.render(scene, height: 144, width: 144)
+      let small = try renderer.render(scene, size: Size(height: 48, width: 48))
+      let large = try renderer.render(scene, size: Size(height: 144, width: 144))
       var difference = 0
       for row in 0..<48 {
         for column in 0..<48 {
@@ -147,7 +148,7 @@ struct SceneTests {
   func areWellExposed() throws {
     let renderer = SceneRenderer(seed: 41)
     for index in 0..<40 {
-      let pixels = try renderer.render(renderer.scene(at: index), height: 56, width: 56).pixels
+      let pixels = try renderer.render(renderer.scene(at: index), size: Size(height: 56, width: 56)).image.storage
       let mean = pixels.reduce(0) { $0 + Double($1) } / Double(pixels.count)
       let variance =
         pixels.reduce(0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / Double(pixels.count)
@@ -163,7 +164,7 @@ struct SceneTests {
   func refuseSizes(height: Int, width: Int) {
     let renderer = SceneRenderer(seed: 1)
     let error = #expect(throws: DataError.self) {
-      try renderer.render(renderer.scene(at: 0), height: height, width: width)
+      try renderer.render(renderer.scene(at: 0), size: Size(height: height, width: width))
     }
     #expect(error?.category == .usage)
     #expect(throws: DataError.self) {

@@ -1,3 +1,5 @@
+public import Imaging
+
 /// A drawn scene: the picture and what is known about each pixel.
 public struct SceneImage: Sendable, Equatable {
   /// A visible object with a class.
@@ -6,24 +8,14 @@ public struct SceneImage: Sendable, Equatable {
     public let classIndex: Int
     /// The object's value in ``SceneImage/instances``.
     public let instance: Int
-    /// The tight box around the visible pixels: the first column and row, and their number.
-    public let x: Int
-    /// The first row.
-    public let y: Int
-    /// Columns.
-    public let width: Int
-    /// Rows.
-    public let height: Int
+    /// The tight box around the visible pixels.
+    public let region: Region
     /// The number of visible pixels.
     public let area: Int
   }
 
-  /// Rows of pixels.
-  public let height: Int
-  /// Pixels in a row.
-  public let width: Int
-  /// Red, green, blue of each pixel, `[height, width, 3]`.
-  public let pixels: [UInt8]
+  /// The picture.
+  public let image: PixelBuffer
   /// The class index of the main object, an index into ``Scene/classNames``.
   public let classIndex: Int
   /// What each pixel shows, `[height, width]`: 0 background, otherwise class index + 1; clutter is
@@ -40,7 +32,7 @@ public struct SceneImage: Sendable, Equatable {
 
 extension SceneCanvas {
   /// Develops the picture and collects the ground truth.
-  consuming func finished() -> SceneImage {
+  consuming func finished() throws(ImageError) -> SceneImage {
     var mask = [UInt8](repeating: 0, count: owner.count)
     var extents = [Extent](repeating: Extent(), count: scene.items.count)
     for row in 0..<height {
@@ -60,13 +52,16 @@ extension SceneCanvas {
       let (item, extent) = pair
       guard let label = item.classIndex, extent.area >= least else { return nil }
       return SceneImage.Box(
-        classIndex: label, instance: number + 1, x: extent.left, y: extent.top,
-        width: extent.right - extent.left + 1, height: extent.bottom - extent.top + 1,
-        area: extent.area)
+        classIndex: label, instance: number + 1,
+        region: Region(
+          top: extent.top, left: extent.left, height: extent.bottom - extent.top + 1,
+          width: extent.right - extent.left + 1), area: extent.area)
     }
+    let image = try PixelBuffer(
+      size: Size(height: height, width: width), storage: developed())
     return SceneImage(
-      height: height, width: width, pixels: developed(), classIndex: scene.classIndex, mask: mask,
-      instances: owner, depth: depth, boxes: boxes)
+      image: image, classIndex: scene.classIndex, mask: mask, instances: owner, depth: depth,
+      boxes: boxes)
   }
 
   /// The rows and columns that an object covers.

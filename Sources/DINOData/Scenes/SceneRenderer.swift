@@ -1,10 +1,12 @@
+public import Imaging
+
 /// Makes scenes from a seed and draws them.
 ///
 /// The same seed and size give the same bytes on every machine: random numbers are counter-based, and the
 /// arithmetic uses only IEEE-exact operations, never libm's.
 ///
 ///     let renderer = SceneRenderer(seed: 7)
-///     let picture = try renderer.render(renderer.scene(at: 0), height: 98, width: 98)
+///     let picture = try renderer.render(renderer.scene(at: 0), size: Size(height: 98, width: 98))
 public struct SceneRenderer: Sendable {
   /// The largest side of a picture, in pixels.
   public static let largestSide = 8_192
@@ -46,21 +48,24 @@ public struct SceneRenderer: Sendable {
   ///
   /// - Parameters:
   ///   - scene: The scene.
-  ///   - height: Rows of pixels.
-  ///   - width: Pixels in a row.
+  ///   - size: The size of the picture; the view is centred, its shorter side always shows the same.
   /// - Returns: The picture with its ground truth.
   /// - Throws: ``DataError/usage(problem:)`` if a side is not in `1...largestSide`.
-  public func render(_ scene: Scene, height: Int, width: Int) throws(DataError) -> SceneImage {
+  public func render(_ scene: Scene, size: Size) throws(DataError) -> SceneImage {
     let sides = 1...SceneRenderer.largestSide
-    guard sides.contains(height), sides.contains(width) else {
+    guard sides.contains(size.height), sides.contains(size.width) else {
       throw .usage(
-        problem: "a scene of \(height) × \(width) pixels was asked for; sides of 1 to "
+        problem: "a scene of \(size) pixels was asked for; sides of 1 to "
           + "\(SceneRenderer.largestSide) are possible")
     }
-    var canvas = SceneCanvas(scene, height: height, width: width)
+    var canvas = SceneCanvas(scene, height: size.height, width: size.width)
     canvas.drawBackground()
     canvas.drawShadows()
     for index in scene.items.indices { canvas.draw(index) }
-    return canvas.finished()
+    do throws(ImageError) {
+      return try canvas.finished()
+    } catch {
+      throw DataError(error, path: "scene")
+    }
   }
 }
