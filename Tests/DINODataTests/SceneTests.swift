@@ -74,7 +74,8 @@ struct SceneTests {
   func groundTruthAgrees(height: Int, width: Int) throws {
     let renderer = SceneRenderer(seed: 8)
     for index in 0..<30 {
-      let image = try renderer.render(renderer.scene(at: index), size: Size(height: height, width: width))
+      let image = try renderer.render(
+        renderer.scene(at: index), size: Size(height: height, width: width))
       #expect(image.image.storage.count == height * width * 3)
       #expect(image.mask.count == height * width && image.depth.count == height * width)
       #expect(image.depth.allSatisfy { $0.isFinite && $0 >= 0 })
@@ -148,7 +149,8 @@ struct SceneTests {
   func areWellExposed() throws {
     let renderer = SceneRenderer(seed: 41)
     for index in 0..<40 {
-      let pixels = try renderer.render(renderer.scene(at: index), size: Size(height: 56, width: 56)).image.storage
+      let pixels = try renderer.render(renderer.scene(at: index), size: Size(height: 56, width: 56))
+        .image.storage
       let mean = pixels.reduce(0) { $0 + Double($1) } / Double(pixels.count)
       let variance =
         pixels.reduce(0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / Double(pixels.count)
