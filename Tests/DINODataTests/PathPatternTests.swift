@@ -20,6 +20,19 @@ struct PathPatternTests {
     )
   }
 
+  @Test("finds the bytes of an argument that is not UTF-8")
+  func restoresArguments() {
+    let odd: [UInt8] = [0x61, 0xFF, 0x62]
+    let shown = String(decoding: odd, as: UTF8.self)
+    let replacement = Array("a\u{FFFD}c".utf8)
+
+    #expect(RawPath(argument: shown, of: [[0x78], odd]).bytes == odd)
+    #expect(RawPath(argument: shown, of: []).bytes == Array(shown.utf8))
+    // A name that really holds a replacement character stays what it is.
+    #expect(RawPath(argument: "a\u{FFFD}c", of: [replacement]).bytes == replacement)
+    #expect(RawPath(argument: "plain").bytes == Array("plain".utf8))
+  }
+
   @Test("leaves readable names as they are")
   func keepsReadableNames() {
     #expect(RawPath("ünïcödé-图像-🐘.jpg").displayName == "ünïcödé-图像-🐘.jpg")

@@ -23,7 +23,7 @@ public struct ImageInputs: Sendable {
   /// - Returns: References to the images in order; at least one.
   /// - Throws: ``DataError`` if an argument leads nowhere, holds no image, or cannot be read.
   public static func expand(_ arguments: [String]) throws(DataError) -> [ImageReference] {
-    try ImageInputs(arguments.map { RawPath($0) }).references
+    try ImageInputs(arguments.map { RawPath(argument: $0) }).references
   }
 
   /// Finds images.

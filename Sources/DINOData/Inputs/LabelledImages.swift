@@ -23,8 +23,8 @@ public struct LabelledImages: Sendable {
   /// - Throws: ``DataError`` if inputs cannot be read, no image has a class, or a class is not among the
   ///   names.
   public init(_ arguments: [String], classNames: [String]? = nil) throws(DataError) {
-    let inputs = try ImageInputs(arguments.map { RawPath($0) })
-    let place = arguments.map { RawPath($0).displayName }.joined(separator: " ")
+    let inputs = try ImageInputs(arguments.map { RawPath(argument: $0) })
+    let place = arguments.map { RawPath(argument: $0).displayName }.joined(separator: " ")
     let labelled = inputs.references.filter { reference in
       reference.classIndex.map { $0 >= 0 } ?? (reference.className != nil)
     }

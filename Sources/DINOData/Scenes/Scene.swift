@@ -18,6 +18,8 @@ public struct Scene: Sendable, Equatable {
     let isFlipped: Bool
     /// Half the width of the foot in units of the height, for the shadow.
     let footing: Float
+    /// How far it reaches to the left or right, in units of the height.
+    let halfWidth: Float
   }
 
   /// The camera; lengths in the image are in units of its shorter side.

@@ -144,12 +144,14 @@ struct SceneCanvas {
     let camera = scene.camera
     let direction = scene.light.direction
     // The tip of the shadow: where the ray over the item's top meets the ground.
-    let reach = min(item.height / max(direction.y, 0.3), item.height * 1.3)
-    let tip = SIMD2(-direction.x, direction.z) * reach
+    let length = min(item.height / max(direction.y, 0.3), item.height * 1.7)
+    let tip = SIMD2(-direction.x, direction.z) * length
     let radius = item.footing * item.height
+    // The shadow is as wide as the foot at one end, and nearly as the whole thing farther out.
+    let widest = max(radius, 0.75 * item.halfWidth * item.height)
     let soft = max(item.height * 0.3, 1e-6)
     let nearZ = max(item.z - radius * 0.5 - soft, camera.focal * 0.05 * item.z)
-    let farZ = item.z + tip.y + radius + soft
+    let farZ = item.z + tip.y + widest + soft
     let rows = SceneCanvas.pixels(
       from: camera.row(ofGroundAt: farZ), to: camera.row(ofGroundAt: nearZ), scale: scale,
       count: height)
@@ -160,8 +162,8 @@ struct SceneCanvas {
       if case .room(let wall) = scene.background.kind, z > wall { continue }
       let perUnit = z / camera.focal
       let columns = SceneCanvas.pixels(
-        from: (item.x + min(0, tip.x) - radius - soft) / perUnit,
-        to: (item.x + max(0, tip.x) + radius + soft) / perUnit, scale: scale, count: width)
+        from: (item.x + min(0, tip.x) - widest - soft) / perUnit,
+        to: (item.x + max(0, tip.x) + widest + soft) / perUnit, scale: scale, count: width)
       for column in columns {
         // Things are about half as deep as wide: distances along z count double near the foot.
         let offset = SIMD2(u(column) * perUnit - item.x, (z - item.z))
@@ -169,10 +171,11 @@ struct SceneCanvas {
         var across = offset - tip * along
         across.y *= 1.6 - 0.6 * along
         let distance = (across * across).sum().squareRoot()
-        let blur = soft * (0.12 + 0.8 * along)
-        let cast = 1 - smoothStep(radius * (1 - 0.3 * along) - blur, radius + blur, distance)
+        let blur = soft * (0.08 + 0.4 * along)
+        let reach = radius + (widest - radius) * min(1, along * 2) * (1.35 - 0.7 * along)
+        let cast = 1 - smoothStep(reach * 0.9 - blur, reach + blur, distance)
         let contact = 1 - smoothStep(0, radius * 1.5, distance)
-        let dark = max(cast * (1 - 0.55 * along) * scene.light.shadow, contact * 0.45)
+        let dark = max(cast * (1 - 0.35 * along) * scene.light.shadow, contact * 0.45)
         light[row * width + column] *= 1 - dark
       }
     }

@@ -12,6 +12,15 @@ enum SceneCatalogue {
     var parts: [Part]
     /// Half the width of the foot in units of the height.
     var footing: Float
+
+    /// How far the parts reach to the left or right of the foot, in units of the height.
+    var halfWidth: Float {
+      parts.reduce(footing) { reach, part in
+        let extent = part.shape.extent
+        let side = extent.x * abs(part.turn.y) + extent.y * abs(part.turn.x)
+        return max(reach, abs(part.center.x) + side)
+      }
+    }
   }
 
   /// A class of things.

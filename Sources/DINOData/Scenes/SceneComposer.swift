@@ -28,18 +28,16 @@ struct SceneComposer {
     let height = random.between(kind.heights.0, kind.heights.1)
     let focal = random.between(1.1, 1.6)
     let model = kind.build(&random)
-    let halfWidth = model.parts.reduce(0.3) { reach, part in
-      max(reach, abs(part.center.x) + max(part.shape.extent.x * abs(part.turn.y), 0.02))
-    }
     // Wide things, such as cars, are limited by their width.
-    let z = focal * height / min(random.between(0.45, 0.72), random.between(0.36, 0.46) / halfWidth)
+    let z =
+      focal * height / min(random.between(0.45, 0.72), random.between(0.36, 0.46) / model.halfWidth)
     let horizon = isOutdoors ? random.between(-0.12, 0.12) : random.between(-0.42, -0.24)
     let row = max(random.between(0.24, 0.42), horizon + 0.16)
     let camera = Scene.Camera(focal: focal, horizon: horizon, height: (row - horizon) * z / focal)
-    let main = Scene.Item(
-      classIndex: classIndex, parts: model.parts, height: height,
-      x: random.around(0, 0.16) * z / focal, z: z, isFlipped: random.chance(0.5),
-      footing: model.footing)
+    // It may leave the middle as far as it stays in the picture.
+    let leeway = max(0.03, min(0.2, 0.5 - model.halfWidth * focal * height / z))
+    let main = item(
+      model, classIndex, height: height, x: random.around(0, leeway) * z / focal, z: z)
     let wall = z * random.between(1.5, 2.8)
     let light = light(isOutdoors: isOutdoors)
     let background =
@@ -65,6 +63,14 @@ struct SceneComposer {
 
   // MARK: Items
 
+  private mutating func item(
+    _ model: SceneCatalogue.Model, _ index: Int?, height: Float, x: Float, z: Float
+  ) -> Scene.Item {
+    Scene.Item(
+      classIndex: index, parts: model.parts, height: height, x: x, z: z,
+      isFlipped: random.chance(0.5), footing: model.footing, halfWidth: model.halfWidth)
+  }
+
   /// Another thing with a class, beside and behind the main one; nil if none fits.
   private mutating func other(
     isOutdoors: Bool, main: Scene.Item, camera: Scene.Camera, far: Float
@@ -85,9 +91,7 @@ struct SceneComposer {
       let side: Float = random.chance(0.5) ? 1 : -1
       let u = side * random.between(0.2, 0.5)
       let model = kind.build(&random)
-      return Scene.Item(
-        classIndex: index, parts: model.parts, height: height, x: u * z / camera.focal, z: z,
-        isFlipped: random.chance(0.5), footing: model.footing)
+      return item(model, index, height: height, x: u * z / camera.focal, z: z)
     }
     return nil
   }
@@ -104,10 +108,9 @@ struct SceneComposer {
     let model =
       isOutdoors
       ? SceneCatalogue.fieldClutter(&random) : SceneCatalogue.tableClutter(&random)
-    return Scene.Item(
-      classIndex: nil, parts: model.parts, height: share * main.z / camera.focal,
-      x: random.around(0, 0.55) * z / camera.focal, z: z, isFlipped: random.chance(0.5),
-      footing: model.footing)
+    return item(
+      model, nil, height: share * main.z / camera.focal,
+      x: random.around(0, 0.55) * z / camera.focal, z: z)
   }
 
   // MARK: Surroundings
@@ -115,7 +118,7 @@ struct SceneComposer {
   private mutating func light(isOutdoors: Bool) -> Scene.Light {
     let side: Float = random.chance(0.5) ? 1 : -1
     var direction = SIMD3<Float>(
-      side * random.between(0.3, 0.9), random.between(0.6, 1), random.between(0.3, 0.7))
+      side * random.between(0.5, 1.1), random.between(0.5, 0.9), random.between(0.15, 0.5))
     direction /= (direction * direction).sum().squareRoot()
     let warmth = random.between(-0.12, 0.2)
     let strength = random.between(0.75, 1)
@@ -124,7 +127,7 @@ struct SceneComposer {
       direction: direction,
       color: Color(1 + warmth, 1, 1 - warmth, 0) * strength,
       ambient: Color(1 - warmth * 0.5, 1, 1 + warmth * 0.6, 0) * fill,
-      shadow: isOutdoors ? random.between(0.45, 0.75) : random.between(0.35, 0.65),
+      shadow: isOutdoors ? random.between(0.5, 0.78) : random.between(0.4, 0.65),
       exposure: random.between(0.8, 1.15), vignette: random.between(0, 0.35),
       grain: random.between(0.005, 0.03))
   }
