@@ -1,7 +1,8 @@
 /// Why images could not be found, read or written.
 ///
-/// Every description is one line that says what, where, what was found and what to do. Names that come
-/// from the file system or from an archive are escaped, so that they cannot forge lines of a log.
+/// Every description is one line that says what, where, what was found and what to do. Names that
+/// come from the file system or from an archive are escaped, so that they cannot forge lines of a
+/// log.
 public enum DataError: Error, Equatable, Sendable {
   /// The caller asked for something impossible: a bad pattern, a size of zero, an unknown class.
   case usage(problem: String)

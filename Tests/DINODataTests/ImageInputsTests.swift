@@ -166,6 +166,18 @@ struct ImageInputsTests {
     #expect(error?.category == .inputOutput)
   }
 
+  @Test("keeps files that may not be read, so that they are reported")
+  func keepsUnreadableFiles() throws {
+    for name in ["a.jpg", "noextension"] {
+      let path = try folder.write(name, [1])
+      #expect(chmod(path, 0) == 0)
+    }
+    try folder.write("b.jpg", [1])
+    // The administrator may read everything: then the one without extension is looked into.
+    let found = try expand(folder.path)
+    #expect(found == (geteuid() == 0 ? ["a.jpg", "b.jpg"] : ["a.jpg", "b.jpg", "noextension"]))
+  }
+
   @Test("reads shards, their classes, and members by name")
   func readsShards() throws {
     var tar = TarBuilder()

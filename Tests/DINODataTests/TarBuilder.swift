@@ -55,3 +55,15 @@ extension String {
     String(repeating: "0", count: max(0, length - utf8.count)) + self
   }
 }
+
+/// Random numbers that are the same in every run (Marsaglia, 2003, "Xorshift RNGs").
+struct Xorshift: RandomNumberGenerator {
+  private var state: UInt64 = 0x2545_F491_4F6C_DD1D
+
+  mutating func next() -> UInt64 {
+    state ^= state << 13
+    state ^= state >> 7
+    state ^= state << 17
+    return state
+  }
+}

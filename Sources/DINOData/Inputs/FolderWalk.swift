@@ -2,9 +2,9 @@ internal import Glibc
 
 /// Lists the regular files below a folder.
 ///
-/// Symbolic links are followed; a folder that is reached twice, by a link or by a loop, is listed once,
-/// under its real place where it has one below the root. Hidden names are passed over, and so are pipes,
-/// sockets, devices and links that lead nowhere.
+/// Symbolic links are followed; a folder that is reached twice, by a link or by a loop, is listed
+/// once, under its real place where it has one below the root. Hidden names are passed over, and so
+/// are pipes, sockets, devices and links that lead nowhere.
 struct FolderWalk {
   /// The deepest nesting below the root.
   static let deepest = 64

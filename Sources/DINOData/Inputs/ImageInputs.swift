@@ -3,14 +3,15 @@
 /// An argument is one of these, tried in this order:
 ///
 /// - `-`: a list of paths on standard input;
-/// - a path that exists: a folder (searched recursively, in byte order of the relative paths; hidden
-///   names are passed over), a tar shard, or a file, which is taken whatever its name;
+/// - a path that exists: a folder (searched recursively, in byte order of the relative paths;
+///   hidden names are passed over), a tar shard, or a file, which is taken whatever its name;
 /// - `@list.txt`: a list of paths, one a line, or separated by NUL if it holds one;
-/// - a pattern: braces (`train-{000000..000003}.tar`, `{a,b}`) and wildcards (`*`, `?`, `[…]`, `**`);
+/// - a pattern: braces (`train-{000000..000003}.tar`, `{a,b}`) and wildcards (`*`, `?`, `[…]`,
+///   `**`);
 /// - `shard.tar/member/name.jpg`: one member of a shard, as results name it.
 ///
-/// In a folder, files with the extension of an image count, and files without extension that begin like
-/// an image. A folder without images but with tar shards stands for the shards.
+/// In a folder, files with the extension of an image count, and files without extension that begin
+/// like an image. A folder without images but with tar shards stands for the shards.
 public struct ImageInputs: Sendable {
   /// The images in the order of the arguments.
   public private(set) var references: [ImageReference] = []
@@ -75,7 +76,7 @@ public struct ImageInputs: Sendable {
     for path in paths {
       guard let kind = try path.kind() else { continue }
       // A pattern such as `*` also meets files that are no images: these are passed over.
-      if kind == .regular, !path.isShard, try !ImageInputs.isImage(path) { continue }
+      if kind == .regular, !path.isShard, !ImageInputs.isImage(path) { continue }
       if case .other = kind { continue }
       try addExisting(path, kind)
       isEmpty = false
@@ -125,7 +126,7 @@ public struct ImageInputs: Sendable {
     let before = references.count
     for file in files {
       let path = folder.appending(file.bytes)
-      guard try ImageInputs.isImage(path) else { continue }
+      guard ImageInputs.isImage(path) else { continue }
       let parts = file.bytes.split(separator: RawPath.separator, maxSplits: 1)
       let name = parts.count < 2 ? nil : RawPath(bytes: Array(parts[0])).displayName
       references.append(ImageReference(file: path, className: name))
@@ -142,11 +143,17 @@ public struct ImageInputs: Sendable {
         : "none of the \(files.count) files in the folder is an image; name a folder with images")
   }
 
-  private static func isImage(_ path: RawPath) throws(DataError) -> Bool {
+  /// Whether a file counts as an image; one that cannot be looked at does, so that whoever decodes
+  /// it reports it.
+  private static func isImage(_ path: RawPath) -> Bool {
     if ImageKind.hasImageExtension(path) { return true }
     guard path.fileExtension == nil else { return false }
-    let leading = try InputFile(path).read(at: 0, count: ImageKind.leadingBytes)
-    return ImageKind.isImage(leading: leading)
+    do throws(DataError) {
+      let leading = try InputFile(path).read(at: 0, count: ImageKind.leadingBytes)
+      return ImageKind.isImage(leading: leading)
+    } catch {
+      return error.category == .inputOutput
+    }
   }
 
   /// Class names stand in the folder itself or, as for `train/` and `val/`, in the one above it.

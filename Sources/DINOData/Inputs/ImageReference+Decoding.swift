@@ -5,8 +5,8 @@ extension ImageReference {
   ///
   /// - Parameter decoder: How to decode, and what an image may take.
   /// - Returns: The image, or its first frame.
-  /// - Throws: ``DataError``: ``DataError/refused(path:problem:)`` if it is no image, damaged or too large,
-  ///   ``DataError/system(path:problem:)`` if it cannot be read.
+  /// - Throws: ``DataError``: ``DataError/refused(path:problem:)`` if it is no image, damaged or
+  ///   too large, ``DataError/system(path:problem:)`` if it cannot be read.
   public func decode(_ decoder: ImageDecoder = ImageDecoder()) throws(DataError) -> PixelBuffer {
     let bytes = try bytes(limit: decoder.limits.encodedBytes)
     do throws(ImageError) {

@@ -11,8 +11,8 @@ public struct ImageReference: Hashable, Sendable {
   /// The largest encoded image that is read, in bytes; the limit is ours.
   public static let largestFile = 512 << 20
 
-  /// The name that results carry: the path as the user gave it with what was found below it, and for a
-  /// member the archive's path, a slash and the member's name.
+  /// The name that results carry: the path as the user gave it with what was found below it, and
+  /// for a member the archive's path, a slash and the member's name.
   public let name: RawPath
   /// Where the bytes are.
   public let source: Source

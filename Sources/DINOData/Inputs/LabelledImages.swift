@@ -1,9 +1,9 @@
 /// Images with classes, from class folders or labelled shards.
 ///
-/// In `ROOT/<class>/*` the folder below the root names the class; in a shard the `.cls` member beside the
-/// image holds its index or name, otherwise the folder inside the archive names it. `classes.txt` in the
-/// root, above it or beside the shards gives the order of the classes: the line number, from 0, is the
-/// index. Without it class folders are numbered in byte order.
+/// In `ROOT/<class>/*` the folder below the root names the class; in a shard the `.cls` member
+/// beside the image holds its index or name, otherwise the folder inside the archive names it.
+/// `classes.txt` in the root, above it or beside the shards gives the order of the classes: the
+/// line number, from 0, is the index. Without it class folders are numbered in byte order.
 public struct LabelledImages: Sendable {
   /// The images that have a class.
   public let references: [ImageReference]
@@ -18,10 +18,10 @@ public struct LabelledImages: Sendable {
   ///
   /// - Parameters:
   ///   - arguments: Folders, shards, lists and patterns as for ``ImageInputs``.
-  ///   - classNames: The classes to number by, for example those of the training images; nil takes them
-  ///     from the inputs.
-  /// - Throws: ``DataError`` if inputs cannot be read, no image has a class, or a class is not among the
-  ///   names.
+  ///   - classNames: The classes to number by, for example those of the training images; nil takes
+  ///     them from the inputs.
+  /// - Throws: ``DataError`` if inputs cannot be read, no image has a class, or a class is not
+  ///   among the names.
   public init(_ arguments: [String], classNames: [String]? = nil) throws(DataError) {
     let inputs = try ImageInputs(arguments.map { RawPath(argument: $0) })
     let place = arguments.map { RawPath(argument: $0).displayName }.joined(separator: " ")
@@ -69,7 +69,8 @@ public enum ClassNames {
   ///
   /// - Parameter path: The file.
   /// - Returns: The names in order; empty lines at the end do not count.
-  /// - Throws: ``DataError`` if the file cannot be read, is not UTF-8, or has an empty or repeated name.
+  /// - Throws: ``DataError`` if the file cannot be read, is not UTF-8, or has an empty or repeated
+  ///   name.
   public static func read(_ path: RawPath) throws(DataError) -> [String] {
     let bytes = try path.contents(limit: largestList)
     guard let text = String(validating: bytes, as: UTF8.self) else {

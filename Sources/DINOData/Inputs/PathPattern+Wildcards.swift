@@ -1,8 +1,8 @@
 extension PathPattern {
   /// The paths of existing files and folders that match a pattern, sorted byte by byte.
   ///
-  /// `*` and `?` match within one name and not a leading dot, `[a-z]` and `[!a-z]` one byte; `**` as a
-  /// whole name stands for any number of folders.
+  /// `*` and `?` match within one name and not a leading dot, `[a-z]` and `[!a-z]` one byte; `**`
+  /// as a whole name stands for any number of folders.
   package static func matches(_ pattern: RawPath) throws(DataError) -> [RawPath] {
     var parts = pattern.bytes.split(separator: RawPath.separator).map { Array($0) }
     let isAbsolute = pattern.bytes.first == RawPath.separator
@@ -47,7 +47,8 @@ extension PathPattern {
     let part: Int
   }
 
-  /// Whether a name matches a pattern without slashes; takes time linear in the product of the lengths.
+  /// Whether a name matches a pattern without slashes; takes time linear in the product of the
+  /// lengths.
   package static func matches(_ name: [UInt8], _ pattern: [UInt8]) -> Bool {
     var position = 0
     var part = 0

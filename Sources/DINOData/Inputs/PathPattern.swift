@@ -81,7 +81,8 @@ package enum PathPattern {
       }
     }
 
-    /// Reads `first..last`; the width is that of the longer number if one of them has leading zeros.
+    /// Reads `first..last`; the width is that of the longer number if one of them has leading
+    /// zeros.
     private static func range(_ text: [UInt8]) -> (first: Int, last: Int, width: Int)? {
       let dot = UInt8(ascii: ".")
       guard

@@ -1,7 +1,7 @@
 /// A path as the operating system sees it: bytes without NUL, in no particular encoding.
 ///
-/// File names on Linux need not be UTF-8 and may hold newlines; a `String` would change them. Paths are
-/// compared and sorted byte by byte.
+/// File names on Linux need not be UTF-8 and may hold newlines; a `String` would change them. Paths
+/// are compared and sorted byte by byte.
 public struct RawPath: Hashable, Sendable {
   /// The bytes, without a terminating NUL.
   public let bytes: [UInt8]
@@ -53,8 +53,8 @@ public struct RawPath: Hashable, Sendable {
 
   /// Restores a path from its ``displayName``.
   ///
-  /// - Parameter escaped: Text in which `\xHH` stands for a byte and `\\` for a backslash; any other
-  ///   backslash stands for itself.
+  /// - Parameter escaped: Text in which `\xHH` stands for a byte and `\\` for a backslash; any
+  ///   other backslash stands for itself.
   public init(escaped: String) {
     let text = Array(escaped.utf8)
     var bytes: [UInt8] = []

@@ -1,7 +1,8 @@
 /// The index of an uncompressed tar archive: names, places and sizes of its regular files.
 ///
-/// Reads the POSIX forms (ustar, pax) and GNU's (long names, sizes in base 256). Folders, links, devices
-/// and sparse files are passed over. A member's name is a label: nothing is ever opened by it.
+/// Reads the POSIX forms (ustar, pax) and GNU's (long names, sizes in base 256). Folders, links,
+/// devices and sparse files are passed over. A member's name is a label: nothing is ever opened by
+/// it.
 public struct TarArchive: Sendable {
   /// A regular file inside an archive.
   public struct Member: Sendable, Equatable {
@@ -21,8 +22,8 @@ public struct TarArchive: Sendable {
   /// Reads the index of an archive.
   ///
   /// - Parameter path: The archive.
-  /// - Throws: ``DataError`` if the file cannot be read, is no tar archive, is compressed, truncated, or
-  ///   has headers that contradict each other.
+  /// - Throws: ``DataError`` if the file cannot be read, is no tar archive, is compressed,
+  ///   truncated, or has headers that contradict each other.
   public init(_ path: RawPath) throws(DataError) {
     self.path = path
     var scanner = TarScanner(file: try InputFile(path))
@@ -35,8 +36,8 @@ public struct TarArchive: Sendable {
   ///   - member: A member of this archive.
   ///   - limit: The largest size to accept, in bytes.
   /// - Returns: The contents.
-  /// - Throws: ``DataError`` if the archive cannot be read or was shortened, or if the member is larger
-  ///   than the limit.
+  /// - Throws: ``DataError`` if the archive cannot be read or was shortened, or if the member is
+  ///   larger than the limit.
   public func contents(
     of member: Member, limit: Int = ImageReference.largestFile
   ) throws(DataError) -> [UInt8] {

@@ -1,17 +1,19 @@
 internal import Foundation
 internal import Synchronization
 
-/// Works on inputs ahead of their consumer, on threads of its own, and hands results out in input order.
+/// Works on inputs ahead of their consumer, on threads of its own, and hands results out in input
+/// order.
 ///
-/// Decoding blocks, so it must not run on Swift's cooperative threads. The results depend on the inputs
-/// alone, never on the number of threads. A failure is a value: it stands in the item of its input and
-/// does not stop the others. Inputs may be endless; they are drawn one at a time, in order.
+/// Decoding blocks, so it must not run on Swift's cooperative threads. The results depend on the
+/// inputs alone, never on the number of threads. A failure is a value: it stands in the item of its
+/// input and does not stop the others. Inputs may be endless; they are drawn one at a time, in
+/// order.
 ///
 ///     let pipeline = OrderedPipeline(references, threads: 2, ahead: 8) { try $0.bytes() }
 ///     for await item in pipeline { … }
 ///
-/// At most `ahead` items exist between being drawn and being handed out. The threads end when the inputs
-/// do, on ``cancel()``, and when the pipeline goes away.
+/// At most `ahead` items exist between being drawn and being handed out. The threads end when the
+/// inputs do, on ``cancel()``, and when the pipeline goes away.
 public final class OrderedPipeline<Input: Sendable, Output: Sendable>: AsyncSequence, Sendable {
   /// One input and what became of it.
   public struct Element: Sendable {
@@ -28,7 +30,8 @@ public final class OrderedPipeline<Input: Sendable, Output: Sendable>: AsyncSequ
   /// Starts to work on inputs.
   ///
   /// - Parameters:
-  ///   - inputs: The inputs; the sequence is iterated on the pipeline's threads, one step at a time.
+  ///   - inputs: The inputs; the sequence is iterated on the pipeline's threads, one step at a
+  ///     time.
   ///   - threads: The number of threads; at least 1 is used.
   ///   - ahead: The most items that are drawn but not handed out; at least `threads` is used.
   ///   - work: Makes an output of an input; called on several threads at once.
@@ -166,7 +169,8 @@ private final class PipelineCore<Input: Sendable, Output: Sendable>: Sendable {
     }
   }
 
-  /// Draws the next input; drawing and numbering are one step, so that the order is that of the inputs.
+  /// Draws the next input; drawing and numbering are one step, so that the order is that of the
+  /// inputs.
   private func next() -> (Int, Input)? {
     draw.withLock { draw in
       guard state.withLock({ !$0.isCancelled && $0.total == nil }) else { return nil }

@@ -36,7 +36,8 @@ struct SceneRandom: RandomNumberGenerator {
     middle + spread * (2 * unit() - 1)
   }
 
-  /// An integer in `0..<count`, of 24 random bits: the bias is negligible for the small counts used here.
+  /// An integer in `0..<count`, of 24 random bits: the bias is negligible for the small counts used
+  /// here.
   mutating func below(_ count: Int) -> Int {
     Int(truncatingIfNeeded: ((next() >> 40) &* UInt64(truncatingIfNeeded: max(count, 1))) >> 24)
   }

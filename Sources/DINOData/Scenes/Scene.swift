@@ -1,7 +1,7 @@
 /// A small still life or landscape as a value: what stands where, in metres, and how it is lit.
 ///
-/// A scene is a function of its seed; ``SceneRenderer`` draws it at any size. The camera looks along z; the
-/// ground is a plane; things stand upright on it and face the camera.
+/// A scene is a function of its seed; ``SceneRenderer`` draws it at any size. The camera looks
+/// along z; the ground is a plane; things stand upright on it and face the camera.
 public struct Scene: Sendable, Equatable {
   /// Something that stands on the ground.
   struct Item: Sendable, Equatable {

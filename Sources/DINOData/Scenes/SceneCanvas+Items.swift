@@ -97,8 +97,8 @@ extension SceneCanvas {
 }
 
 extension Part {
-  /// The direction a point of the part faces, in the part's axes, and how far it stands out, in units of
-  /// the item.
+  /// The direction a point of the part faces, in the part's axes, and how far it stands out, in
+  /// units of the item.
   @inline(__always)
   func surface(
     at p: SIMD2<Float>, distance: Float, gradient: SIMD2<Float>, extent: SIMD2<Float>

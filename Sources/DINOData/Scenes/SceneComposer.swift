@@ -1,7 +1,7 @@
 /// Draws a scene's description from random numbers.
 ///
-/// The main object decides the scale: the camera stands where it fills 40 to 70 % of the picture's height.
-/// Other things keep their true sizes, so that nearer ones look larger.
+/// The main object decides the scale: the camera stands where it fills 40 to 70 % of the picture's
+/// height. Other things keep their true sizes, so that nearer ones look larger.
 struct SceneComposer {
   private var random: SceneRandom
   private let classIndex: Int

@@ -21,8 +21,8 @@ public struct SceneImage: Sendable, Equatable {
   /// What each pixel shows, `[height, width]`: 0 background, otherwise class index + 1; clutter is
   /// background.
   public let mask: [UInt8]
-  /// Which object each pixel shows, `[height, width]`: 0 background, otherwise a number of its own; clutter
-  /// counts as an object.
+  /// Which object each pixel shows, `[height, width]`: 0 background, otherwise a number of its own;
+  /// clutter counts as an object.
   public let instances: [UInt8]
   /// Metres along the camera's axis, `[height, width]`; 0 = unknown (sky).
   public let depth: [Float]

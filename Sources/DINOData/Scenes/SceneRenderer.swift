@@ -2,8 +2,8 @@ public import Imaging
 
 /// Makes scenes from a seed and draws them.
 ///
-/// The same seed and size give the same bytes on every machine: random numbers are counter-based, and the
-/// arithmetic uses only IEEE-exact operations, never libm's.
+/// The same seed and size give the same bytes on every machine: random numbers are counter-based,
+/// and the arithmetic uses only IEEE-exact operations, never libm's.
 ///
 ///     let renderer = SceneRenderer(seed: 7)
 ///     let picture = try renderer.render(renderer.scene(at: 0), size: Size(height: 98, width: 98))
@@ -48,7 +48,8 @@ public struct SceneRenderer: Sendable {
   ///
   /// - Parameters:
   ///   - scene: The scene.
-  ///   - size: The size of the picture; the view is centred, its shorter side always shows the same.
+  ///   - size: The size of the picture; the view is centred, its shorter side always shows the
+  ///     same.
   /// - Returns: The picture with its ground truth.
   /// - Throws: ``DataError/usage(problem:)`` if a side is not in `1...largestSide`.
   public func render(_ scene: Scene, size: Size) throws(DataError) -> SceneImage {

@@ -6,7 +6,8 @@ public import Imaging
 /// Written are, for the splits `train` and `val`:
 ///
 /// - `<split>/images/<number>.png`, the pictures;
-/// - `<split>/masks/<number>.png`, index images whose classes are the lines of `classes.txt` (0 background);
+/// - `<split>/masks/<number>.png`, index images whose classes are the lines of `classes.txt` (0
+///   background);
 /// - `<split>/depth/<number>.png`, 16 bits, millimetres, 0 = unknown or beyond 65.535 m;
 /// - `<split>.json`, boxes in COCO's form, whose category ids are the values of the masks;
 /// - `by-class/<split>/<class>/<number>.png`, the pictures once more as hard links, and
@@ -36,8 +37,8 @@ public struct SceneSet: Sendable {
   ///   - val: The number of pictures for validation.
   ///   - folder: A folder that does not exist yet or is empty.
   ///   - progress: Called after each picture with the number of finished ones.
-  /// - Throws: ``DataError`` if a number is negative, the size impossible, the folder not empty or not to
-  ///   be written.
+  /// - Throws: ``DataError`` if a number is negative, the size impossible, the folder not empty or
+  ///   not to be written.
   public func write(
     train: Int, val: Int, to folder: String, progress: (Int) -> Void = { _ in }
   ) async throws(DataError) {

@@ -24,8 +24,8 @@ enum Shape: Sendable, Equatable {
     }
   }
 
-  /// The signed distance of a point (negative inside; near the outline to first order exact) and the
-  /// direction in which it grows.
+  /// The signed distance of a point (negative inside; near the outline to first order exact) and
+  /// the direction in which it grows.
   @inline(__always)
   func distance(_ p: SIMD2<Float>) -> (distance: Float, gradient: SIMD2<Float>) {
     switch self {
