@@ -63,19 +63,22 @@ struct AxisWeights {
     }
   }
 
-  /// The inputs that the outputs need.
+  /// The inputs that the outputs need; at least one.
   var inputRange: Range<Int> {
     var low = Int.max
     var high = 0
-    for index in first.indices {
+    for index in first.indices where count[index] > 0 {
       low = min(low, Int(first[index]))
       high = max(high, Int(first[index]) + Int(count[index]))
     }
     return low < high ? low..<high : 0..<1
   }
 
-  /// Counts inputs from another origin.
-  mutating func shift(by offset: Int) {
-    for index in first.indices { first[index] -= Int32(offset) }
+  /// The same weights for inputs that begin with the first one that is needed.
+  func countingFromFirstInput() -> AxisWeights {
+    var result = self
+    let offset = Int32(inputRange.lowerBound)
+    for index in first.indices { result.first[index] = max(first[index] - offset, 0) }
+    return result
   }
 }
