@@ -59,6 +59,12 @@ struct BMPSource: ImageSource {
     if bits <= 8 { try readPalette(colors: colors, at: tableAt, entryBytes: entryBytes) }
   }
 
+  /// Reads the picture of an icon, whose height counts the mask below it as well.
+  init(icon: EncodedImage) throws(ImageError) {
+    try self.init(bitmap: icon, headerAt: 0, pixelOffset: nil)
+    size.height /= 2
+  }
+
   /// Reads a Windows header behind its size; returns the number of colours.
   private mutating func readInformation(
     _ cursor: inout ByteCursor, headerSize: Int, at headerAt: Int

@@ -31,6 +31,11 @@ struct ByteCursor {
     return value
   }
 
+  /// The next four bytes as letters.
+  mutating func letters() throws(ImageError) -> String {
+    String(decoding: [try byte(), try byte(), try byte(), try byte()], as: UTF8.self)
+  }
+
   /// The next byte.
   mutating func byte() throws(ImageError) -> UInt8 {
     guard let value = next() else { throw endedEarly() }

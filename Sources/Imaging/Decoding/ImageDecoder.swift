@@ -99,6 +99,12 @@ public struct ImageDecoder: Sendable, Hashable {
     switch format {
     case .bmp: return try BMPSource(encoded)
     case .pnm: return try PNMSource(encoded)
+    case .jpeg: return try JPEGSource(encoded)
+    case .tiff: return try TIFFSource(encoded)
+    case .png: return try PNGSource(encoded)
+    case .gif: return try GIFSource(encoded)
+    case .qoi: return try QOISource(encoded)
+    case .ico: return try ICOSource(encoded)
     default: return try VipsSource(encoded)
     }
   }

@@ -7,28 +7,22 @@ struct JPEGStructure {
 
   init(_ encoded: EncodedImage) { self.encoded = encoded }
 
-  /// Walks through the markers.
+  /// Refuses a file without end marker and one of very many scans.
   func check() throws(ImageError) {
-    let bytes = encoded.bytes
-    var position = 2
-    var scans = 0
-    var ended = false
-    bytes.withUnsafeBufferPointer { bytes in
-      while let marker = JPEGStructure.nextMarker(bytes, &position) {
-        if marker == 0xD9 {
-          ended = true
-          break
+    let (scans, ended) = encoded.bytes.withUnsafeBufferPointer { bytes in
+      var (scans, ended) = (0, false)
+      // Inside compressed data 0xFF is followed by 0: what looks like a marker is one. A thumbnail, which
+      // has markers of its own, lies in a segment before the first scan.
+      var position = JPEGStructure.firstScan(bytes)
+      while position + 1 < bytes.count {
+        if bytes[position] == 0xFF {
+          if bytes[position + 1] == 0xDA { scans += 1 }
+          if bytes[position + 1] == 0xD9 { ended = true }
         }
-        // Start of image, restart and TEM markers stand alone; every other one has a length.
-        if marker == 0x01 || (0xD0...0xD8).contains(marker) { continue }
-        guard position + 2 <= bytes.count else { break }
-        let length = Int(bytes[position]) << 8 | Int(bytes[position + 1])
-        if marker == 0xDA {
-          scans += 1
-          if scans > encoded.limits.jpegScans { break }
-        }
-        position += max(length, 2)
+        if ended || scans > encoded.limits.jpegScans { break }
+        position += 1
       }
+      return (scans, ended)
     }
     guard scans <= encoded.limits.jpegScans else {
       throw .tooLarge(
@@ -38,26 +32,29 @@ struct JPEGStructure {
     }
     guard ended || encoded.isLenient else {
       throw encoded.damaged(
-        "is a JPEG that is cut short: the end marker is missing after \(bytes.count) bytes; "
+        "is a JPEG that is cut short: the end marker is missing after \(encoded.bytes.count) bytes; "
           + "decode leniently to take what there is")
     }
   }
 
-  /// The next marker from a position on, which then stands behind it.
-  private static func nextMarker(
-    _ bytes: UnsafeBufferPointer<UInt8>, _ position: inout Int
-  ) -> UInt8? {
-    while position < bytes.count {
-      if bytes[position] != 0xFF {
+  /// Where the first scan begins, or the end of the file.
+  private static func firstScan(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
+    var position = 2
+    while position + 3 < bytes.count {
+      guard bytes[position] == 0xFF else {
         position += 1
         continue
       }
-      while position < bytes.count, bytes[position] == 0xFF { position += 1 }
-      guard position < bytes.count else { return nil }
-      let marker = bytes[position]
-      position += 1
-      if marker != 0 { return marker }
+      let marker = bytes[position + 1]
+      if marker == 0xDA { return position }
+      if marker == 0xFF {
+        position += 1
+      } else if marker == 0 || marker == 0x01 || (0xD0...0xD9).contains(marker) {
+        position += 2
+      } else {
+        position += 2 + max(Int(bytes[position + 2]) << 8 | Int(bytes[position + 3]), 2)
+      }
     }
-    return nil
+    return bytes.count
   }
 }

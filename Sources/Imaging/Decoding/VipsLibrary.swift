@@ -12,6 +12,9 @@ enum VipsLibrary {
     }
   }
 
+  /// Forgets warnings.
+  static func clearError() { vc_take_error(nil, 0) }
+
   /// The reason of the last failure, on one line; clears it.
   ///
   /// libvips keeps one text for all threads: when several images fail at the same instant, a message

@@ -8,14 +8,27 @@ final class VipsSource: ImageSource {
   /// The bytes that `image` reads from; freed after it.
   private let bytes: UnsafeMutableRawBufferPointer
 
+  /// Whether grey of 16 bits is clipped although libvips made it grey with alpha.
+  private let clipsGray16: Bool
+  /// How the decoded pixels must be turned to be those that Pillow sees.
+  private let turns: [Int]
+
   /// Opens the image and reads its header.
-  init(_ encoded: EncodedImage) throws(ImageError) {
+  init(_ encoded: EncodedImage, clipsGray16: Bool = false) throws(ImageError) {
     try VipsLibrary.start(file: encoded.file)
     self.encoded = encoded
-    if encoded.format == .jpeg { try JPEGStructure(encoded).check() }
+    self.clipsGray16 = clipsGray16
     let bytes = UnsafeMutableRawBufferPointer.allocate(
       byteCount: encoded.bytes.count, alignment: 16)
     bytes.copyBytes(from: encoded.bytes)
+    var turns: [Int] = []
+    if encoded.format == .avif {
+      let media = ISOMedia(encoded.bytes)
+      if let field = media.openEnded {
+        bytes.storeBytes(of: field.size.bigEndian, toByteOffset: field.offset, as: UInt32.self)
+      }
+      turns = media.inverseTurns
+    }
     guard
       let image = vc_open(
         encoded.format.loader, bytes.baseAddress, bytes.count, encoded.failOn)
@@ -26,6 +39,9 @@ final class VipsSource: ImageSource {
     self.bytes = bytes
     self.image = image
     header = vc_read_header(image)
+    // Pillow turns TIFF files as their orientation says, and no others.
+    if encoded.format == .tiff { turns = [Int(header.orientation)] }
+    self.turns = turns
   }
 
   deinit {
@@ -34,12 +50,17 @@ final class VipsSource: ImageSource {
   }
 
   func info() throws(ImageError) -> ImageInfo {
-    ImageInfo(
+    let swapsSides = turns.filter { (5...8).contains($0) }.count % 2 == 1
+    let size = storedSize
+    let known = (1...8).contains(header.orientation) && encoded.format != .tiff
+    return ImageInfo(
       format: encoded.format,
-      size: Size(height: Int(header.height), width: Int(header.width)), mode: mode,
-      orientation: (1...8).contains(header.orientation) ? Int(header.orientation) : 1,
-      frames: max(Int(header.pages), 1))
+      size: swapsSides ? Size(height: size.width, width: size.height) : size, mode: mode,
+      orientation: known ? Int(header.orientation) : 1, frames: max(Int(header.pages), 1))
   }
+
+  /// The size before turning.
+  private var storedSize: Size { Size(height: Int(header.height), width: Int(header.width)) }
 
   private var mode: ImageInfo.Mode {
     if header.has_palette != 0 { return .palette }
@@ -61,11 +82,12 @@ final class VipsSource: ImageSource {
   }
 
   func decode(_ info: ImageInfo) throws(ImageError) -> PixelBuffer {
-    let convert = try PixelConversion(header: header, encoded: encoded)
+    let convert = try PixelConversion(
+      header: header, encoded: encoded, clipsGray16: clipsGray16)
     guard let region = vc_region(image) else { throw unreadable() }
     defer { vc_release(region) }
-    let (height, width) = (info.size.height, info.size.width)
-    let result = try PixelBuffer(making: info.size) { target throws(ImageError) in
+    let (height, width) = (storedSize.height, storedSize.width)
+    var result = try PixelBuffer(making: storedSize) { target throws(ImageError) in
       // Rows that one call decodes: a multiple of what every loader makes at once.
       let step = 16
       var top = 0
@@ -84,6 +106,9 @@ final class VipsSource: ImageSource {
         top += count
       }
     }
+    // Warnings of a file that could be read must not turn up in a later message.
+    VipsLibrary.clearError()
+    for turn in turns { result = try result.oriented(turn) }
     return result
   }
 
@@ -109,7 +134,9 @@ extension ImageFormat {
 
 extension EncodedImage {
   /// How strict libvips is: a file that is cut short is an error, a mere warning is not, as in Pillow.
+  ///
+  /// Whether a JPEG is cut short ``JPEGStructure`` finds; damage inside it Pillow passes over.
   fileprivate var failOn: Int32 {
-    Int32((isLenient ? VIPS_FAIL_ON_NONE : VIPS_FAIL_ON_TRUNCATED).rawValue)
+    Int32((isLenient || format == .jpeg ? VIPS_FAIL_ON_NONE : VIPS_FAIL_ON_TRUNCATED).rawValue)
   }
 }

@@ -1,0 +1,64 @@
+internal import CVips
+
+/// A JPEG file.
+///
+/// libvips decodes it. Damaged files on which it gives up because of many warnings, but which Pillow reads, go to
+/// libjpeg directly: the same library, the same pixels.
+struct JPEGSource: ImageSource {
+  private let encoded: EncodedImage
+  private let vips: VipsSource
+
+  init(_ encoded: EncodedImage) throws(ImageError) {
+    try JPEGStructure(encoded).check()
+    self.encoded = encoded
+    vips = try VipsSource(encoded)
+  }
+
+  func info() throws(ImageError) -> ImageInfo { try vips.info() }
+
+  func decode(_ info: ImageInfo) throws(ImageError) -> PixelBuffer {
+    do {
+      return try vips.decode(info)
+    } catch {
+      return try decodeDirectly(info)
+    }
+  }
+
+  private func decodeDirectly(_ info: ImageInfo) throws(ImageError) -> PixelBuffer {
+    var result = vc_jpeg_result()
+    let bytes = encoded.bytes
+    guard bytes.withUnsafeBytes({ vc_jpeg_decode($0.baseAddress, $0.count, nil, 0, &result) }) == 0,
+      result.width == info.size.width, result.height == info.size.height
+    else { throw failure(&result) }
+    let (rowBytes, width) = (info.size.width * Int(result.channels), info.size.width)
+    var status: Int32 = -1
+    let samples = [UInt8](unsafeUninitializedCapacity: rowBytes * info.size.height) {
+      target, count in
+      status = bytes.withUnsafeBytes {
+        vc_jpeg_decode($0.baseAddress, $0.count, target.baseAddress, target.count, &result)
+      }
+      count = status == 0 ? rowBytes * info.size.height : 0
+    }
+    guard status == 0 else { throw failure(&result) }
+    let convert = PixelConversion(
+      jpegChannels: Int(result.channels), isInverted: result.is_inverted != 0)
+    return try PixelBuffer(making: info.size) { target throws(ImageError) in
+      samples.withUnsafeBytes { samples in
+        guard let base = samples.baseAddress else { return }
+        for row in 0..<info.size.height {
+          convert.row(
+            base + row * rowBytes,
+            into: UnsafeMutableBufferPointer(
+              rebasing: target[3 * width * row..<3 * width * (row + 1)]))
+        }
+      }
+    }
+  }
+
+  private func failure(_ result: inout vc_jpeg_result) -> ImageError {
+    let text = withUnsafeBytes(of: &result.error) { bytes in
+      String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+    return encoded.damaged("cannot be decoded as jpeg: \(text)")
+  }
+}
