@@ -44,6 +44,18 @@ struct ISOMedia {
     }
   }
 
+  /// All turns together as one EXIF orientation; 1 if there are none.
+  var orientation: Int {
+    // Each orientation is told apart by where it puts the six pixels of a small picture.
+    guard !turns.isEmpty,
+      let start = try? PixelBuffer(
+        size: Size(height: 2, width: 3), storage: (0..<18).map { UInt8($0) })
+    else { return 1 }
+    var turned = start
+    for turn in turns { turned = (try? turned.oriented(turn)) ?? turned }
+    return (1...8).first { (try? start.oriented($0)) == turned } ?? 1
+  }
+
   /// What undoes the turns.
   var inverseTurns: [Int] {
     turns.reversed().map { $0 == 6 ? 8 : $0 == 8 ? 6 : $0 }.filter { $0 != 1 }

@@ -12,6 +12,8 @@ final class VipsSource: ImageSource {
   private let clipsGray16: Bool
   /// How the decoded pixels must be turned to be those that Pillow sees.
   private let turns: [Int]
+  /// The orientation by which the pixels are meant to be turned, 1 to 8.
+  private let orientation: Int
 
   /// Opens the image and reads its header.
   init(_ encoded: EncodedImage, clipsGray16: Bool = false) throws(ImageError) {
@@ -21,13 +23,14 @@ final class VipsSource: ImageSource {
     let bytes = UnsafeMutableRawBufferPointer.allocate(
       byteCount: encoded.bytes.count, alignment: 16)
     bytes.copyBytes(from: encoded.bytes)
-    var turns: [Int] = []
+    var (turns, mediaOrientation): ([Int], Int?) = ([], nil)
     if encoded.format == .avif {
       let media = ISOMedia(encoded.bytes)
       if let field = media.openEnded {
         bytes.storeBytes(of: field.size.bigEndian, toByteOffset: field.offset, as: UInt32.self)
       }
       turns = media.inverseTurns
+      mediaOrientation = media.orientation
     }
     guard
       let image = vc_open(
@@ -42,6 +45,8 @@ final class VipsSource: ImageSource {
     // Pillow turns TIFF files as their orientation says, and no others.
     if encoded.format == .tiff { turns = [Int(header.orientation)] }
     self.turns = turns
+    let known = (1...8).contains(header.orientation) && encoded.format != .tiff
+    orientation = mediaOrientation ?? (known ? Int(header.orientation) : 1)
   }
 
   deinit {
@@ -52,11 +57,10 @@ final class VipsSource: ImageSource {
   func info() throws(ImageError) -> ImageInfo {
     let swapsSides = turns.filter { (5...8).contains($0) }.count % 2 == 1
     let size = storedSize
-    let known = (1...8).contains(header.orientation) && encoded.format != .tiff
     return ImageInfo(
       format: encoded.format,
       size: swapsSides ? Size(height: size.width, width: size.height) : size, mode: mode,
-      orientation: known ? Int(header.orientation) : 1, frames: max(Int(header.pages), 1))
+      orientation: orientation, frames: max(Int(header.pages), 1))
   }
 
   /// The size before turning.
