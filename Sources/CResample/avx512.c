@@ -1,6 +1,6 @@
 // AVX-512 with VNNI: a weight is split into three signed bytes; four taps of each go through one
-// unsigned-by-signed byte dot product, which does not saturate. The three sums, shifted by 0, 8 and 16
-// bits, add up to the exact sum.
+// unsigned-by-signed byte dot product, which does not saturate. The three sums, shifted by 0, 8 and
+// 16 bits, add up to the exact sum.
 
 #include "kernels.h"
 
@@ -25,12 +25,14 @@ static void split_weight(int32_t weight, int8_t *low, int8_t *middle, int8_t *hi
 static int8_t *split_weights(const cr_axis *axis, int width, int groups) {
   size_t per_output = (size_t)groups * (size_t)width * 3;
   int8_t *split = calloc((size_t)axis->outputs * per_output + 64, 1);
-  if (!split) return NULL;
+  if (!split)
+    return NULL;
   for (int i = 0; i < axis->outputs; i++)
     for (int t = 0; t < axis->count[i]; t++) {
-      int8_t *group = split + (size_t)i * per_output + (size_t)(t / width) * (size_t)width * 3 + t % width;
-      split_weight(
-          axis->weights[(size_t)i * (size_t)axis->taps + (size_t)t], group, group + width, group + 2 * width);
+      int8_t *group =
+          split + (size_t)i * per_output + (size_t)(t / width) * (size_t)width * 3 + t % width;
+      split_weight(axis->weights[(size_t)i * (size_t)axis->taps + (size_t)t], group, group + width,
+                   group + 2 * width);
     }
   return split;
 }
@@ -41,11 +43,12 @@ INLINE_AVX512 __m512i join(__m512i low, __m512i middle, __m512i high) {
 }
 
 // One output pixel of `count` rows at once (a constant), 16 taps per step.
-INLINE_AVX512 void pixel(
-    const uint8_t *source, size_t stride, const int8_t *weights, int groups, __m512i order, __m512i spread,
-    uint8_t *target, size_t target_stride, const int count) {
+INLINE_AVX512 void pixel(const uint8_t *source, size_t stride, const int8_t *weights, int groups,
+                         __m512i order, __m512i spread, uint8_t *target, size_t target_stride,
+                         const int count) {
   __m512i low[4], middle[4], high[4];
-  for (int r = 0; r < count; r++) low[r] = middle[r] = high[r] = _mm512_setzero_si512();
+  for (int r = 0; r < count; r++)
+    low[r] = middle[r] = high[r] = _mm512_setzero_si512();
   for (int g = 0; g < groups; g++) {
     const int8_t *group = weights + 48 * (size_t)g;
     const __m512i w0 = _mm512_permutexvar_epi32(
@@ -55,8 +58,8 @@ INLINE_AVX512 void pixel(
     const __m512i w2 = _mm512_permutexvar_epi32(
         spread, _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)(group + 32))));
     for (int r = 0; r < count; r++) {
-      const __m512i pixels =
-          _mm512_permutexvar_epi8(order, _mm512_loadu_si512(source + (size_t)r * stride + 48 * (size_t)g));
+      const __m512i pixels = _mm512_permutexvar_epi8(
+          order, _mm512_loadu_si512(source + (size_t)r * stride + 48 * (size_t)g));
       low[r] = _mm512_dpbusd_epi32(low[r], pixels, w0);
       middle[r] = _mm512_dpbusd_epi32(middle[r], pixels, w1);
       high[r] = _mm512_dpbusd_epi32(high[r], pixels, w2);
@@ -64,7 +67,8 @@ INLINE_AVX512 void pixel(
   }
   for (int r = 0; r < count; r++) {
     const __m512i sum = join(low[r], middle[r], high[r]);
-    const __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(sum), _mm512_extracti64x4_epi64(sum, 1));
+    const __m256i half =
+        _mm256_add_epi32(_mm512_castsi512_si256(sum), _mm512_extracti64x4_epi64(sum, 1));
     __m128i four = _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
     four = _mm_srai_epi32(_mm_add_epi32(four, _mm_set1_epi32(cr_half)), cr_fraction_bits);
     four = _mm_packus_epi16(_mm_packs_epi32(four, four), four);
@@ -76,13 +80,14 @@ INLINE_AVX512 void pixel(
   }
 }
 
-AVX512 int cr_horizontal_avx512(
-    const uint8_t *source, size_t source_stride, int rows, const cr_axis *axis, uint8_t *target,
-    size_t target_stride) {
+AVX512 int cr_horizontal_avx512(const uint8_t *source, size_t source_stride, int rows,
+                                const cr_axis *axis, uint8_t *target, size_t target_stride) {
   const int groups = (axis->taps + 15) / 16;
   int8_t *split = split_weights(axis, 16, groups);
-  if (!split) return -1;
-  // Lane j holds taps 4j to 4j + 3: four reds, four greens, four blues, four bytes that do not count.
+  if (!split)
+    return -1;
+  // Lane j holds taps 4j to 4j + 3: four reds, four greens, four blues, four bytes that do not
+  // count.
   uint8_t order_bytes[64];
   for (int lane = 0; lane < 4; lane++)
     for (int channel = 0; channel < 4; channel++)
@@ -111,11 +116,12 @@ AVX512 int cr_horizontal_avx512(
 }
 
 // Up to 64 columns of one output row.
-INLINE_AVX512 void columns(
-    const uint8_t *top, size_t stride, const int8_t *weights, int count, __mmask64 mask, uint8_t *target) {
+INLINE_AVX512 void columns(const uint8_t *top, size_t stride, const int8_t *weights, int count,
+                           __mmask64 mask, uint8_t *target) {
   const __m512i zero = _mm512_setzero_si512();
   __m512i low[4], middle[4], high[4];
-  for (int p = 0; p < 4; p++) low[p] = middle[p] = high[p] = zero;
+  for (int p = 0; p < 4; p++)
+    low[p] = middle[p] = high[p] = zero;
   for (int t = 0; t < count; t += 4, weights += 12) {
     const uint8_t *in = top + (size_t)t * stride;
     const int left = count - t;
@@ -125,12 +131,12 @@ INLINE_AVX512 void columns(
     const __m512i d = left > 3 ? _mm512_maskz_loadu_epi8(mask, in + 3 * stride) : zero;
     const __m512i ab0 = _mm512_unpacklo_epi8(a, b), ab1 = _mm512_unpackhi_epi8(a, b);
     const __m512i cd0 = _mm512_unpacklo_epi8(c, d), cd1 = _mm512_unpackhi_epi8(c, d);
-    const __m512i quads[4] = {
-        _mm512_unpacklo_epi16(ab0, cd0), _mm512_unpackhi_epi16(ab0, cd0), _mm512_unpacklo_epi16(ab1, cd1),
-        _mm512_unpackhi_epi16(ab1, cd1)};
+    const __m512i quads[4] = {_mm512_unpacklo_epi16(ab0, cd0), _mm512_unpackhi_epi16(ab0, cd0),
+                              _mm512_unpacklo_epi16(ab1, cd1), _mm512_unpackhi_epi16(ab1, cd1)};
     int32_t w[3];
     memcpy(w, weights, 12);
-    const __m512i w0 = _mm512_set1_epi32(w[0]), w1 = _mm512_set1_epi32(w[1]), w2 = _mm512_set1_epi32(w[2]);
+    const __m512i w0 = _mm512_set1_epi32(w[0]), w1 = _mm512_set1_epi32(w[1]),
+                  w2 = _mm512_set1_epi32(w[2]);
     for (int p = 0; p < 4; p++) {
       low[p] = _mm512_dpbusd_epi32(low[p], quads[p], w0);
       middle[p] = _mm512_dpbusd_epi32(middle[p], quads[p], w1);
@@ -140,19 +146,20 @@ INLINE_AVX512 void columns(
   __m512i sums[4];
   for (int p = 0; p < 4; p++)
     sums[p] = _mm512_srai_epi32(
-        _mm512_add_epi32(join(low[p], middle[p], high[p]), _mm512_set1_epi32(cr_half)), cr_fraction_bits);
+        _mm512_add_epi32(join(low[p], middle[p], high[p]), _mm512_set1_epi32(cr_half)),
+        cr_fraction_bits);
   // Unpacking and packing both work within lanes, so that the columns are in order again.
-  const __m512i bytes =
-      _mm512_packus_epi16(_mm512_packs_epi32(sums[0], sums[1]), _mm512_packs_epi32(sums[2], sums[3]));
+  const __m512i bytes = _mm512_packus_epi16(_mm512_packs_epi32(sums[0], sums[1]),
+                                            _mm512_packs_epi32(sums[2], sums[3]));
   _mm512_mask_storeu_epi8(target, mask, bytes);
 }
 
-AVX512 int cr_vertical_avx512(
-    const uint8_t *source, size_t source_stride, size_t row_bytes, const cr_axis *axis, uint8_t *target,
-    size_t target_stride) {
+AVX512 int cr_vertical_avx512(const uint8_t *source, size_t source_stride, size_t row_bytes,
+                              const cr_axis *axis, uint8_t *target, size_t target_stride) {
   const int groups = (axis->taps + 3) / 4;
   int8_t *split = split_weights(axis, 4, groups);
-  if (!split) return -1;
+  if (!split)
+    return -1;
   for (int i = 0; i < axis->outputs; i++) {
     const int8_t *weights = split + (size_t)i * (size_t)groups * 12;
     const uint8_t *top = source + (size_t)axis->first[i] * source_stride;

@@ -17,26 +17,20 @@ static inline uint8_t cr_clip(uint32_t sum) {
   return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
 }
 
-void cr_horizontal_scalar(
-    const uint8_t *source, size_t source_stride, int rows, const cr_axis *axis, uint8_t *target,
-    size_t target_stride);
-void cr_vertical_scalar(
-    const uint8_t *source, size_t source_stride, size_t from, size_t to, const cr_axis *axis, int output,
-    uint8_t *target);
+void cr_horizontal_scalar(const uint8_t *source, size_t source_stride, int rows,
+                          const cr_axis *axis, uint8_t *target, size_t target_stride);
+void cr_vertical_scalar(const uint8_t *source, size_t source_stride, size_t from, size_t to,
+                        const cr_axis *axis, int output, uint8_t *target);
 
 #if defined(__x86_64__)
-int cr_horizontal_avx2(
-    const uint8_t *source, size_t source_stride, int rows, const cr_axis *axis, uint8_t *target,
-    size_t target_stride);
-int cr_vertical_avx2(
-    const uint8_t *source, size_t source_stride, size_t row_bytes, const cr_axis *axis, uint8_t *target,
-    size_t target_stride);
-int cr_horizontal_avx512(
-    const uint8_t *source, size_t source_stride, int rows, const cr_axis *axis, uint8_t *target,
-    size_t target_stride);
-int cr_vertical_avx512(
-    const uint8_t *source, size_t source_stride, size_t row_bytes, const cr_axis *axis, uint8_t *target,
-    size_t target_stride);
+int cr_horizontal_avx2(const uint8_t *source, size_t source_stride, int rows, const cr_axis *axis,
+                       uint8_t *target, size_t target_stride);
+int cr_vertical_avx2(const uint8_t *source, size_t source_stride, size_t row_bytes,
+                     const cr_axis *axis, uint8_t *target, size_t target_stride);
+int cr_horizontal_avx512(const uint8_t *source, size_t source_stride, int rows, const cr_axis *axis,
+                         uint8_t *target, size_t target_stride);
+int cr_vertical_avx512(const uint8_t *source, size_t source_stride, size_t row_bytes,
+                       const cr_axis *axis, uint8_t *target, size_t target_stride);
 #endif
 
 #endif

@@ -1,5 +1,5 @@
-// Decodes a JPEG file with libjpeg itself, for damaged files that libvips gives up on because of many
-// warnings. Errors of libjpeg leave by longjmp, which stays inside the one function here.
+// Decodes a JPEG file with libjpeg itself, for damaged files that libvips gives up on because of
+// many warnings. Errors of libjpeg leave by longjmp, which stays inside the one function here.
 
 #ifndef DINOV2_JPEG_CALLS_H
 #define DINOV2_JPEG_CALLS_H
@@ -24,7 +24,8 @@ static inline void vc_jpeg_exit(j_common_ptr info) {
 }
 
 static inline void vc_jpeg_message(j_common_ptr info, int level) {
-  if (level < 0) info->err->num_warnings++;
+  if (level < 0)
+    info->err->num_warnings++;
 }
 
 /// What vc_jpeg_decode found.
@@ -38,10 +39,10 @@ typedef struct {
   char error[JMSG_LENGTH_MAX];
 } vc_jpeg_result;
 
-/// Decodes into `target`, rows of the width and channels that the result names, one after the other.
-/// With a null target only the header is read. Returns 0, or -1 with a text in the result.
-static inline int vc_jpeg_decode(
-    const void *bytes, size_t count, uint8_t *target, size_t capacity, vc_jpeg_result *result) {
+/// Decodes into `target`, rows of the width and channels that the result names, one after the
+/// other. With a null target only the header is read. Returns 0, or -1 with a text in the result.
+static inline int vc_jpeg_decode(const void *bytes, size_t count, uint8_t *target, size_t capacity,
+                                 vc_jpeg_result *result) {
   struct jpeg_decompress_struct info;
   vc_jpeg_errors errors;
   memset(&info, 0, sizeof info);
@@ -59,8 +60,9 @@ static inline int vc_jpeg_decode(
   jpeg_create_decompress(&info);
   jpeg_mem_src(&info, (const unsigned char *)bytes, (unsigned long)count);
   jpeg_read_header(&info, TRUE);
-  info.out_color_space =
-      info.num_components == 1 ? JCS_GRAYSCALE : info.num_components == 4 ? JCS_CMYK : JCS_RGB;
+  info.out_color_space = info.num_components == 1   ? JCS_GRAYSCALE
+                         : info.num_components == 4 ? JCS_CMYK
+                                                    : JCS_RGB;
   result->width = (int)info.image_width;
   result->height = (int)info.image_height;
   result->channels = info.num_components == 1 ? 1 : info.num_components == 4 ? 4 : 3;

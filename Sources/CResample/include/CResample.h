@@ -19,8 +19,8 @@ typedef enum {
   cr_avx512 = 2,
 } cr_level;
 
-/// The weights of one axis: output `i` is the sum over `count[i]` inputs from `first[i]` on, weighted
-/// with `weights[i * taps ...]`, whose entries beyond the count are zero.
+/// The weights of one axis: output `i` is the sum over `count[i]` inputs from `first[i]` on,
+/// weighted with `weights[i * taps ...]`, whose entries beyond the count are zero.
 typedef struct {
   int outputs;
   int taps;
@@ -34,18 +34,16 @@ cr_level cr_best_level(void);
 
 /// Resamples `rows` rows along x.
 ///
-/// `source_end` is the end of the readable memory after the last row; nothing at or after it is read.
-/// Returns 0, or -1 if memory for the kernel's weights could not be had.
-int cr_horizontal(
-    const uint8_t *source, size_t source_stride, const uint8_t *source_end, int rows, const cr_axis *axis,
-    uint8_t *target, size_t target_stride, cr_level level);
+/// `source_end` is the end of the readable memory after the last row; nothing at or after it is
+/// read. Returns 0, or -1 if memory for the kernel's weights could not be had.
+int cr_horizontal(const uint8_t *source, size_t source_stride, const uint8_t *source_end, int rows,
+                  const cr_axis *axis, uint8_t *target, size_t target_stride, cr_level level);
 
 /// Resamples along y: `row_bytes` bytes of each row, columns independently.
 ///
 /// `first[i]` counts rows from `source`. Returns 0, or -1 if memory could not be had.
-int cr_vertical(
-    const uint8_t *source, size_t source_stride, size_t row_bytes, const cr_axis *axis, uint8_t *target,
-    size_t target_stride, cr_level level);
+int cr_vertical(const uint8_t *source, size_t source_stride, size_t row_bytes, const cr_axis *axis,
+                uint8_t *target, size_t target_stride, cr_level level);
 
 #ifdef __cplusplus
 }

@@ -29,36 +29,56 @@ extension PixelBuffer {
     let rows = reflectedIndices(height, radius)
     let columns = reflectedIndices(width, radius)
     let (height, width) = (height, width)
-    // The reflected columns of a row come first, so that the sums run over memory in order.
+    let pass = BlurPass(weights: weights, radius: radius, columns: columns, width: width)
     return try PixelBuffer(making: size) { target throws(ImageError) in
       storage.withUnsafeBufferPointer { source in
-        var line = [Float](repeating: 0, count: 3 * (width + 2 * radius))
-        var result = [Float](repeating: 0, count: 3 * width)
         for row in 0..<height {
-          let middle = 3 * radius
-          for index in 0..<3 * width { line[middle + index] = 0 }
-          for (tap, weight) in weights.enumerated() {
-            let from = 3 * width * rows[row + tap]
-            for index in 0..<3 * width {
-              line[middle + index] += weight * Float(source[from + index])
-            }
-          }
-          for side in [0..<radius, width + radius..<width + 2 * radius] {
-            for position in side {
-              for channel in 0..<3 {
-                line[3 * position + channel] = line[middle + 3 * columns[position] + channel]
-              }
-            }
-          }
-          for index in 0..<3 * width { result[index] = 0 }
-          for (tap, weight) in weights.enumerated() {
-            for index in 0..<3 * width { result[index] += weight * line[3 * tap + index] }
-          }
-          for index in 0..<3 * width {
-            target[3 * width * row + index] = UInt8(
-              min(max(result[index].rounded(.toNearestOrEven), 0), 255))
+          pass.blur(
+            rows: rows[row..<row + kernelSize].map { 3 * width * $0 }, of: source,
+            into: UnsafeMutableBufferPointer(
+              rebasing: target[3 * width * row..<3 * width * (row + 1)]))
+        }
+      }
+    }
+  }
+}
+
+/// Blurs one row after the other.
+private struct BlurPass {
+  let weights: [Float]
+  let radius: Int
+  let columns: [Int]
+  let width: Int
+
+  /// Blurs down, widens the row by its reflected columns, and blurs across.
+  func blur(
+    rows: [Int], of source: UnsafeBufferPointer<UInt8>,
+    into target: UnsafeMutableBufferPointer<UInt8>
+  ) {
+    let count = 3 * width
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * count + 6 * radius) { memory in
+      memory.initialize(repeating: 0)
+      let line = UnsafeMutableBufferPointer(rebasing: memory[..<(count + 6 * radius)])
+      let result = UnsafeMutableBufferPointer(rebasing: memory[(count + 6 * radius)...])
+      for (weight, start) in zip(weights, rows) {
+        for index in 0..<count {
+          line[3 * radius + index] += weight * Float(source[start + index])
+        }
+      }
+      for side in [0..<radius, width + radius..<width + 2 * radius] {
+        for position in side {
+          for channel in 0..<3 {
+            line[3 * position + channel] = line[3 * (radius + columns[position]) + channel]
           }
         }
+      }
+      for (tap, weight) in weights.enumerated() {
+        for index in 0..<count { result[index] += weight * line[3 * tap + index] }
+      }
+      for index in 0..<count {
+        // Adding and taking away 1.5 * 2^23 rounds to even.
+        let rounded = (result[index] + 12_582_912) - 12_582_912
+        target[index] = UInt8(min(max(rounded, 0), 255))
       }
     }
   }

@@ -128,8 +128,9 @@ private struct HueColor {
       if red == high { b - g } else if green == high { Float(2 + Double(r) - Double(b)) } else {
         Float(4 + Double(g) - Double(r))
       }
-    // Sixths of the circle; one turn is added so that the remainder is not negative.
-    let turn = Float((Double(sector) / 6 + 1).truncatingRemainder(dividingBy: 1))
+    // Sixths of the circle; a negative one is a turn later.
+    let wound = Double(sector) / 6 + 1
+    let turn = Float(wound >= 1 ? wound - 1 : wound)
     hue = UInt8(min(max(Int(Double(turn) * 255), 0), 255))
     saturation = UInt8(min(Int(Double(range / Float(high)) * 255), 255))
   }
@@ -141,7 +142,7 @@ private struct HueColor {
     let fraction = Float(position - Double(sector))
     let strength = Float(Double(saturation) / 255)
     func level(_ share: Double) -> UInt8 {
-      UInt8(min(max((Double(value) * (1 - share)).rounded(), 0), 255))
+      UInt8(min(max(Int(Double(value) * (1 - share) + 0.5), 0), 255))
     }
     let low = level(Double(strength))
     let falling = level(Double(strength * fraction))
