@@ -167,6 +167,16 @@ internal import Glibc
       byteCount == 0 ? nil : UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 64)
   }
 
+  /// Allocates a block with a copy of some bytes.
+  convenience init(copying bytes: [UInt8]) {
+    self.init(byteCount: bytes.count)
+    if let target = unsafe pointer {
+      unsafe bytes.withUnsafeBytes { source in
+        if let start = source.baseAddress { unsafe memcpy(target, start, source.count) }
+      }
+    }
+  }
+
   deinit { unsafe pointer?.deallocate() }
 
   var buffer: UnsafeRawBufferPointer {

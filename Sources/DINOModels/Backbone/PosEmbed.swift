@@ -19,7 +19,7 @@ public struct PosEmbed {
   /// The positions for a grid of patches.
   ///
   /// The stored values are used as they are only for the very grid they were trained on; another
-  /// grid with as many patches is interpolated. Interpolation is in float32 whatever the dtype.
+  /// grid with as many patches is interpolated, in float32 at least.
   ///
   /// - Parameter grid: The patches of the image.
   /// - Returns: Class position and patch positions, `[1, 1 + h·w, D]`, in the stored dtype.
@@ -30,7 +30,7 @@ public struct PosEmbed {
     let side = Int(Double(count - 1).squareRoot().rounded())
     if grid.height == side, grid.width == side { return positions }
 
-    let exact = try positions.to(dtype: .float32)
+    let exact = positions.dtype == .float64 ? positions : try positions.to(dtype: .float32)
     let square = try exact.narrow(dim: 1, 1..<count)
       .reshape(1, side, side, dim)
       .permute(0, 3, 1, 2)  // [1, D, M, M]
