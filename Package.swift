@@ -44,6 +44,8 @@ let package = Package(
     .target(name: "Torch", dependencies: ["CTorch"], swiftSettings: common),
     .target(name: "CheckpointFormats", swiftSettings: safe),
     .target(name: "CResample"),
+    .target(name: "CKernels"),
+    .target(name: "Kernels", dependencies: ["CKernels"], swiftSettings: common),
     .target(name: "Imaging", dependencies: ["CVips", "CResample"], swiftSettings: common),
     .target(
       name: "DINOModels", dependencies: ["Torch", "CheckpointFormats"], swiftSettings: safe),
@@ -51,8 +53,9 @@ let package = Package(
     .target(name: "Telemetry", swiftSettings: safe),
     .target(
       name: "DINOInference",
-      dependencies: ["DINOModels", "DINOData", "Imaging", "Torch", "CheckpointFormats"],
-      swiftSettings: safe),
+      dependencies: [
+        "DINOModels", "DINOData", "Imaging", "Kernels", "Torch", "CheckpointFormats",
+      ], swiftSettings: safe),
     .target(
       name: "DINOHub",
       dependencies: [
@@ -79,6 +82,7 @@ let package = Package(
       swiftSettings: common),
     .testTarget(
       name: "TorchTests", dependencies: ["Torch", "DINOTestSupport"], swiftSettings: common),
+    .testTarget(name: "KernelsTests", dependencies: ["Kernels"], swiftSettings: common),
     .testTarget(
       name: "ImagingTests", dependencies: ["Imaging", "DINOTestSupport"], swiftSettings: common),
     .testTarget(

@@ -195,4 +195,9 @@ static inline int vc_encode(int kind, const void *samples, int width, int height
 
 static inline void vc_free(void *bytes) { g_free(bytes); }
 
+// Whether libvips was built with a loader, by its nickname.
+static inline int vc_has_loader(const char *nickname) {
+  return vips_type_find("VipsForeignLoad", nickname) != 0;
+}
+
 #endif

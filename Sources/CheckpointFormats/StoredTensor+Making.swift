@@ -46,6 +46,28 @@ extension StoredTensor {
     }
   }
 
+  /// Wraps contiguous elements in memory that another object owns, without a copy.
+  ///
+  /// - Parameters:
+  ///   - bytes: The elements in row-major order; nobody may write there while the tensor is in use.
+  ///   - scalarType: The type of the elements.
+  ///   - shape: The sizes, outermost first.
+  ///   - owner: Keeps the memory alive.
+  /// - Throws: ``CheckpointError/usage(problem:)`` if the number of bytes does not fit the shape.
+  package init(
+    borrowing bytes: UnsafeRawBufferPointer, as scalarType: ScalarType, shape: [Int],
+    owner: any AnyObject & Sendable
+  ) throws(CheckpointError) {
+    let count = StoredTensor.elementCount(of: shape)
+    guard let count, count.checkedProduct(scalarType.byteCount) == bytes.count else {
+      throw .usage(
+        problem: "\(bytes.count) bytes do not make a \(scalarType) tensor of shape \(shape)")
+    }
+    unsafe self.init(
+      scalarType: scalarType, shape: shape, strides: StoredTensor.rowMajorStrides(of: shape),
+      count: count, owner: owner, region: bytes)
+  }
+
   private init<Element: BitwiseCopyable>(
     elements: [Element], as scalarType: ScalarType, shape: [Int]
   ) throws(CheckpointError) {

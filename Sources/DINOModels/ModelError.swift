@@ -1,7 +1,9 @@
 public import CheckpointFormats
 public import Torch
 
-/// Why a model cannot be built, loaded or written. Every description is one line.
+/// Why a model cannot be built, loaded or written.
+///
+/// Every description is one line.
 public enum ModelError: Error, Sendable, CustomStringConvertible {
   /// A weight file could not be read.
   case checkpoint(CheckpointError)
@@ -16,6 +18,7 @@ public enum ModelError: Error, Sendable, CustomStringConvertible {
   /// A `config.json` that does not describe a DINOv2 model.
   case configuration(path: String, problem: String)
 
+  /// The one-line message.
   public var description: String {
     switch self {
     case .checkpoint(let error): "\(error)"
@@ -29,6 +32,23 @@ public enum ModelError: Error, Sendable, CustomStringConvertible {
   }
 
   private static func list(_ problems: [String]) -> String {
-    "\(problems.count) problem\(problems.count == 1 ? "" : "s"): " + problems.joined(separator: "; ")
+    let count = problems.count == 1 ? "1 problem" : "\(problems.count) problems"
+    return "\(count): " + problems.joined(separator: "; ")
+  }
+}
+
+extension ModelError {
+  /// Wraps what went wrong below, where the compiler does not know the error's type.
+  ///
+  /// - Parameters:
+  ///   - error: The error.
+  ///   - path: The file, for errors of unknown kinds.
+  init(_ error: any Error, path: String) {
+    switch error {
+    case let error as ModelError: self = error
+    case let error as CheckpointError: self = .checkpoint(error)
+    case let error as TorchError: self = .torch(error)
+    default: self = .unrecognized(path: path, problem: "\(error)")
+    }
   }
 }

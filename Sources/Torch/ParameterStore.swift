@@ -96,6 +96,14 @@ public final class ParameterStore {
     return loaded
   }
 
+  /// Moves all values to a device.
+  ///
+  /// - Parameter device: Where to.
+  /// - Throws: ``TorchError`` if the device does not exist or has too little memory.
+  public func move(to device: Device) throws(TorchError) {
+    for parameter in parameters { parameter.value = try parameter.value.to(device: device) }
+  }
+
   /// What keeps tensors from being loaded: one line per missing, unexpected or mis-shaped name.
   ///
   /// - Parameter shapes: Shapes by name.

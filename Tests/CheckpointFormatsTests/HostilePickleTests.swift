@@ -140,11 +140,11 @@ struct HostilePickleTests {
       pickle.get(0)
       pickle.op("a")
     }, says: "nested"),
-    file("a million nested lists", PickleBuilder.map { pickle in
+    file("90,000 nested lists", PickleBuilder.map { pickle in
       pickle.raw([UInt8](repeating: 0x5D, count: 90_000) + [UInt8](repeating: 0x61, count: 89_999))
     }, says: "nested"),
     file("a tower of tuples", PickleBuilder.map { pickle in
-      pickle.raw([0x4E] + [UInt8](repeating: 0x85, count: 1_000_000))
+      pickle.raw([0x4E] + [UInt8](repeating: 0x85, count: 200_000))
     }, says: "nested"),
     file("a stack without end", PickleBuilder.map { $0.raw([UInt8](repeating: 0x4E, count: 200_000)) }, says: "stack"),
     file("marks without end", PickleBuilder.map { $0.raw([UInt8](repeating: 0x28, count: 200_000)) }, says: "marks"),
@@ -156,25 +156,65 @@ struct HostilePickleTests {
   @Test("a tree that unfolds to billions of leaves is refused at once")
   func memoBomb() throws {
     let bomb = PickleBuilder.map { pickle in
+      pickle.op("]")
+      pickle.op("(")
       pickle.text("x")
       pickle.put(0)
       for level in 1...40 {
-        pickle.raw([0x30].filter { _ in false })
         pickle.op("]")
         pickle.op("(")
         for _ in 0..<10 { pickle.get(level - 1) }
         pickle.op("e")
         pickle.put(level)
-        if level < 40 {
-          pickle.raw([0x86])
-        }
       }
+      pickle.op("e")
     }
-    let clock = ContinuousClock()
-    let duration = try clock.measure {
+
+    let duration = try ContinuousClock().measure {
       try Self.file("bomb", bomb, says: "unfolds to more than").expectRefusal()
     }
+
     #expect(duration < .seconds(1))
+  }
+
+  @Test("a tensor counts each time that it is referred to")
+  func tensorBomb() throws {
+    let bomb = PickleBuilder.map { pickle in
+      pickle.op("]")
+      pickle.op("(")
+      pickle.tensor(numel: 4, shape: [4], strides: [1])
+      pickle.put(0)
+      pickle.get(0)
+      pickle.get(0)
+      pickle.op("e")
+    }
+    let file = Self.file("tensors", bomb, says: "the tensors need more than 47 bytes together")
+    var options = CheckpointOptions()
+    options.maximumTensorBytes = 47
+
+    try file.expectRefusal(options: options)
+  }
+
+  /// Pairs of one shared value, then tuples around them.
+  private static func tower(of height: Int) -> [UInt8] {
+    PickleBuilder.map { pickle in
+      pickle.op("N")
+      for level in 0..<10 {
+        pickle.put(level)
+        pickle.get(level)
+        pickle.raw([0x86])
+      }
+      pickle.raw([UInt8](repeating: 0x85, count: height - 10))
+    }
+  }
+
+  @Test("values may be shared and nested as deep as is allowed, no deeper")
+  func depthLimit() throws {
+    let folder = try TemporaryFolder()
+    let path = try folder.write("deep.pth", ZipBuilder.torch(Self.tower(of: 99)).finished())
+
+    #expect(try Checkpoint.read(path).tensors.isEmpty)
+    try Self.file("deeper", Self.tower(of: 100), says: "nested more than 100").expectRefusal()
   }
 
   @Test("copies without end are refused")

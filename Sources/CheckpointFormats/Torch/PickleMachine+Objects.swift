@@ -198,8 +198,7 @@ extension PickleMachine {
         break
       }
       try charge(value.utf8.count)
-      let bytes = value.unicodeScalars.compactMap { UInt8(exactly: $0.value) }
-      guard bytes.count == value.unicodeScalars.count else { break }
+      guard let bytes = latin1(value) else { break }
       return addBytes(bytes)
     case .set:
       guard items.count <= 1 else { break }
@@ -223,6 +222,19 @@ extension PickleMachine {
     default: break
     }
     throw wrong(global, "to arguments that it does not take")
+  }
+
+  /// A text as one byte per character, or nil if a character has none.
+  private func latin1(_ text: String) -> [UInt8]? {
+    let utf8 = Array(text.utf8)
+    if utf8.allSatisfy({ $0 < 0x80 }) { return utf8 }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(utf8.count)
+    for scalar in text.unicodeScalars {
+      guard let byte = UInt8(exactly: scalar.value) else { return nil }
+      bytes.append(byte)
+    }
+    return bytes
   }
 
   private mutating func addBytes(_ bytes: [UInt8]) -> Int32 {

@@ -20,7 +20,8 @@ public final class VisionTransformer {
   private let maskToken: Parameter
   private let registerTokens: Parameter?
   private let patchEmbed: PatchEmbed
-  private let posEmbed: PosEmbed
+  /// The positions.
+  public let posEmbed: PosEmbed
   private let blocks: [Block]
   private let norm: LayerNorm
 
@@ -123,11 +124,6 @@ public final class VisionTransformer {
     var (x, grid) = try prepareTokens(images, mask: nil)
     for earlier in blocks[..<index] { x = try earlier(x) }
     return (try blocks[index].attn.weights(blocks[index].norm1(x)), grid)
-  }
-
-  /// The positions that images of a grid get, `[1, 1 + h·w, D]`.
-  public func interpolatedPosEmbed(for grid: PatchGrid) throws(TorchError) -> Tensor {
-    try posEmbed(for: grid)
   }
 
   private func prepareTokens(

@@ -156,6 +156,19 @@ extension VisionTransformerConfig {
     return ffnLayer.isGated ? (hidden * 2 / 3 + 7) / 8 * 8 : hidden
   }
 
+  /// The number of parameters, the mask token included.
+  public var parameterCount: Int {
+    let (d, h) = (embedDim, ffnHiddenDim)
+    func linear(_ inputs: Int, _ outputs: Int, _ hasBias: Bool) -> Int {
+      inputs * outputs + (hasBias ? outputs : 0)
+    }
+    let attention = linear(d, 3 * d, qkvBias) + linear(d, d, projBias)
+    let ffn = linear(d, ffnLayer.isGated ? 2 * h : h, ffnBias) + linear(h, d, ffnBias)
+    let block = attention + ffn + 4 * d + (layerScale == nil ? 0 : 2 * d)
+    let tokens = (1 + numRegisterTokens + 1 + 1 + gridSize * gridSize) * d
+    return linear(inChannels * patchSize * patchSize, d, true) + tokens + depth * block + 2 * d
+  }
+
   /// Tokens before the patches: the class token and the registers.
   public var numPrefixTokens: Int { 1 + numRegisterTokens }
 

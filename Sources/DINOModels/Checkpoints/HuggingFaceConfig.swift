@@ -1,3 +1,4 @@
+internal import CheckpointFormats
 internal import FoundationEssentials
 
 /// `config.json` of a model folder, as transformers writes and reads it.
@@ -18,6 +19,7 @@ public struct HuggingFaceConfig: Codable, Equatable, Sendable {
   var layerNormEpsilon: Double?
   var useSwiGLU: Bool?
   var numRegisterTokens: Int?
+  var hiddenAct: String?
   var dtype: String?
   /// Class names by index, as text, of a classifier.
   public var idToLabel: [String: String]?
@@ -36,6 +38,7 @@ public struct HuggingFaceConfig: Codable, Equatable, Sendable {
     case layerNormEpsilon = "layer_norm_eps"
     case useSwiGLU = "use_swiglu_ffn"
     case numRegisterTokens = "num_register_tokens"
+    case hiddenAct = "hidden_act"
     case dtype
     case idToLabel = "id2label"
   }
@@ -49,20 +52,31 @@ public struct HuggingFaceConfig: Codable, Equatable, Sendable {
   /// - Returns: What it says.
   /// - Throws: ``ModelError`` if it cannot be read or describes another kind of model.
   public static func read(_ path: String) throws(ModelError) -> HuggingFaceConfig {
+    let bytes: FileBytes
+    do { bytes = try FileBytes(path: path) } catch { throw .checkpoint(error) }
     let config: HuggingFaceConfig
     do {
-      let data = try Data(contentsOf: URL(filePath: path))
+      let data = unsafe bytes.withUnsafeBytes { unsafe Data($0) }
       config = try JSONDecoder().decode(HuggingFaceConfig.self, from: data)
-    } catch let DecodingError.keyNotFound(key, _) {
-      throw .configuration(
-        path: path, problem: "\(key.stringValue) is missing; expected a DINOv2 config.json")
     } catch {
-      throw .configuration(path: path, problem: "cannot be read as JSON of a DINOv2 model")
+      throw .configuration(path: path, problem: Self.complaint(about: error))
     }
     guard [plainType, registersType].contains(config.modelType) else {
       throw .configuration(
         path: path,
-        problem: "model_type is \(config.modelType), expected \(plainType) or \(registersType)")
+        problem: "model_type is \(config.modelType.quoted), expected \(plainType) or "
+          + registersType)
+    }
+    guard config.hiddenAct ?? "gelu" == "gelu" else {
+      throw .configuration(
+        path: path, problem: "hidden_act is \(config.hiddenAct?.quoted ?? ""), expected gelu")
+    }
+    let sizes = [
+      config.hiddenSize, config.numHiddenLayers, config.patchSize, config.imageSize,
+      config.numChannels ?? 3, (config.numRegisterTokens ?? 0) + 1,
+    ]
+    guard sizes.allSatisfy({ VisionTransformerConfig.plausible.contains($0) }) else {
+      throw .configuration(path: path, problem: "a size is not positive or absurdly large")
     }
     let problems = config.visionTransformer.problems()
     guard problems.isEmpty else {
@@ -71,17 +85,14 @@ public struct HuggingFaceConfig: Codable, Equatable, Sendable {
     return config
   }
 
-  /// Writes the file.
-  ///
-  /// - Parameter path: The file.
-  /// - Throws: ``ModelError`` if it cannot be written.
-  public func write(_ path: String) throws(ModelError) {
-    do {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-      try encoder.encode(self).write(to: URL(filePath: path), options: .atomic)
-    } catch {
-      throw .configuration(path: path, problem: "cannot be written: \(error)")
+  private static func complaint(about error: any Error) -> String {
+    switch error {
+    case DecodingError.keyNotFound(let key, _):
+      "\(key.stringValue) is missing; expected a DINOv2 config.json"
+    case DecodingError.typeMismatch(let type, let context),
+      DecodingError.valueNotFound(let type, let context):
+      "\(context.codingPath.map(\.stringValue).joined(separator: ".")) is not of type \(type)"
+    default: "is no JSON; expected a DINOv2 config.json"
     }
   }
 
@@ -106,9 +117,13 @@ public struct HuggingFaceConfig: Codable, Equatable, Sendable {
 
   /// The configuration of a backbone.
   ///
-  /// - Parameter config: The sizes.
+  /// - Parameters:
+  ///   - config: The sizes.
+  ///   - elementType: The type of the stored numbers.
   /// - Throws: ``ModelError`` if transformers has no such model.
-  public init(_ config: VisionTransformerConfig) throws(ModelError) {
+  init(
+    _ config: VisionTransformerConfig, elementType: WeightForm.ElementType
+  ) throws(ModelError) {
     let hasRegisters = config.numRegisterTokens > 0
     modelType = hasRegisters ? Self.registersType : Self.plainType
     architectures = [hasRegisters ? "Dinov2WithRegistersModel" : "Dinov2Model"]
@@ -123,7 +138,8 @@ public struct HuggingFaceConfig: Codable, Equatable, Sendable {
     layerNormEpsilon = config.layerNormEpsilon
     useSwiGLU = config.ffnLayer.isGated
     numRegisterTokens = hasRegisters ? config.numRegisterTokens : nil
-    dtype = "float32"
+    hiddenAct = "gelu"
+    dtype = elementType.rawValue
     var missing: [String] = []
     if config.layerScale == nil { missing.append("blocks without LayerScale") }
     if !config.projBias { missing.append("proj_bias false") }

@@ -15,7 +15,7 @@ public enum KeyMap {
     var tensors: [String: Tensor] = [:]
     for (name, stored) in file.backbone { tensors[name] = try Tensor(stored) }
     return switch file.style {
-    case .meta: unchunked(tensors)
+    case .meta: try renamed(tensors, unchunked)
     case .huggingFace: try fromHuggingFace(tensors)
     case .timm: try fromTimm(tensors)
     }
@@ -45,29 +45,33 @@ public enum KeyMap {
   ///   - depth: The number of blocks.
   ///   - chunks: The number of groups; 0 leaves the names as they are.
   /// - Returns: Tensors by chunked names; a remainder makes one group more.
+  /// - Throws: ``TorchError`` if two names become one.
   public static func chunked(
     _ tensors: [String: Tensor], depth: Int, chunks: Int
-  ) -> [String: Tensor] {
+  ) throws(TorchError) -> [String: Tensor] {
     guard chunks > 0 else { return tensors }
     let length = max(depth / chunks, 1)
-    return renamed(tensors) { name in
+    return try renamed(tensors) { name in
       guard let block = BlockName(name, prefix: "blocks.") else { return name }
       return "blocks.\(block.index / length).\(block.index).\(block.rest)"
     }
   }
 
-  private static func unchunked(_ tensors: [String: Tensor]) -> [String: Tensor] {
-    renamed(tensors) { name in
-      guard let block = BlockName(name, prefix: "blocks.") else { return name }
-      return "blocks.\(block.index).\(block.rest)"
-    }
+  /// The name of a tensor without the group of its block.
+  static func unchunked(_ name: String) -> String {
+    guard let block = BlockName(name, prefix: "blocks.") else { return name }
+    return "blocks.\(block.index).\(block.rest)"
   }
 
   private static func renamed(
     _ tensors: [String: Tensor], _ rename: (String) -> String
-  ) -> [String: Tensor] {
+  ) throws(TorchError) -> [String: Tensor] {
     var result: [String: Tensor] = [:]
-    for (name, tensor) in tensors { result[rename(name)] = tensor }
+    for (name, tensor) in tensors {
+      guard result.updateValue(tensor, forKey: rename(name)) == nil else {
+        throw TorchError("rename", "two tensors of the file are \(rename(name).quoted)")
+      }
+    }
     return result
   }
 
@@ -95,10 +99,13 @@ public enum KeyMap {
       }
     }
     for (name, parts) in thirds {
-      guard let query = parts[0], let key = parts[1], let value = parts[2] else { continue }
+      // Parts that are missing or of unlike shapes stay away; the check of all keys names them.
+      guard let query = parts[0], let key = parts[1], let value = parts[2],
+        query.shape == key.shape, key.shape == value.shape
+      else { continue }
       result[name] = try Tensor.cat([query, key, value])
     }
-    return result
+    return try withMaskToken(result)
   }
 
   private static func toHuggingFace(
@@ -125,6 +132,17 @@ public enum KeyMap {
     return result
   }
 
+  /// Adds a mask token of zeros where there is none: timm and some folders of Hugging Face
+  /// (`use_mask_token` false) drop what only training with masked patches needs.
+  private static func withMaskToken(
+    _ tensors: [String: Tensor]
+  ) throws(TorchError) -> [String: Tensor] {
+    guard tensors["mask_token"] == nil, let cls = tensors["cls_token"] else { return tensors }
+    var result = tensors
+    result["mask_token"] = try Tensor.zeros([1, try cls.size(-1)], dtype: cls.dtype ?? .float32)
+    return result
+  }
+
   // MARK: - timm
 
   private static func fromTimm(
@@ -140,10 +158,7 @@ public enum KeyMap {
         result["pos_embed"] = try Tensor.cat([none, positions], dim: 1)
       }
     }
-    if result["mask_token"] == nil, let cls = tensors["cls_token"] {
-      result["mask_token"] = try Tensor.zeros([1, try cls.size(-1)], dtype: cls.dtype ?? .float32)
-    }
-    return renamed(result) { name in
+    return try renamed(try withMaskToken(result)) { name in
       guard isGated(name, in: tensors) else { return name }
       return name.replacing(".mlp.fc1.", with: ".mlp.w12.").replacing(".mlp.fc2.", with: ".mlp.w3.")
     }
@@ -163,7 +178,7 @@ public enum KeyMap {
     _ tensors: [String: Tensor]
   ) throws(TorchError) -> (tensors: [String: Tensor], losses: [String]) {
     var losses: [String] = []
-    var result = renamed(tensors) {
+    var result = try renamed(tensors) {
       $0.replacing(".mlp.w12.", with: ".mlp.fc1.").replacing(".mlp.w3.", with: ".mlp.fc2.")
     }
     if result.removeValue(forKey: "mask_token") != nil {

@@ -6,6 +6,15 @@ public enum KeyStyle: String, CaseIterable, Sendable {
   case huggingFace = "hf"
   /// timm: as the original, but `reg_token`, and `fc1`/`fc2` for the gated layer too.
   case timm
+
+  /// The library, for messages.
+  var library: String {
+    switch self {
+    case .meta: "Meta's code"
+    case .huggingFace: "transformers"
+    case .timm: "timm"
+    }
+  }
 }
 
 /// The names of one tensor in the original and in Hugging Face's models.

@@ -6,6 +6,8 @@ public import Torch
 ///
 /// The form is Hugging Face's, so transformers loads what this package writes.
 public enum ModelFolder {
+  private static let index = "model.safetensors.index.json"
+
   /// Whether a path is a folder with a `config.json`.
   public static func exists(at path: String) -> Bool {
     FileManager.default.fileExists(atPath: path + "/config.json")
@@ -17,10 +19,7 @@ public enum ModelFolder {
   /// - Returns: The path.
   /// - Throws: ``ModelError`` if there is none.
   public static func weightPath(in folder: String) throws(ModelError) -> String {
-    let names = [
-      "model.safetensors.index.json", "model.safetensors", "pytorch_model.bin.index.json",
-      "pytorch_model.bin",
-    ]
+    let names = [index, "model.safetensors", "pytorch_model.bin.index.json", "pytorch_model.bin"]
     for name in names where FileManager.default.fileExists(atPath: "\(folder)/\(name)") {
       return "\(folder)/\(name)"
     }
@@ -44,66 +43,48 @@ public enum ModelFolder {
     return (try VisionTransformer.load(file, expecting: expectation, dtype: dtype), file)
   }
 
-  /// Writes a backbone as a folder that transformers loads.
+  /// Writes a backbone as a folder that transformers loads; its files appear together.
+  ///
+  /// transformers resizes positions in its own way: without registers by size and without
+  /// antialiasing, where Meta's code adds an offset; with registers as Meta's code does. Where that
+  /// changes features, a line says so.
   ///
   /// - Parameters:
   ///   - model: The backbone.
-  ///   - folder: Made if it does not exist.
+  ///   - folder: Made if it does not exist; otherwise files of the same names are replaced.
+  ///   - elementType: The type of the stored numbers.
   /// - Returns: What the folder cannot hold, one line each.
   /// - Throws: ``ModelError`` if transformers has no such model or the folder cannot be written.
+  @discardableResult
   public static func write(
-    _ model: VisionTransformer, to folder: String
+    _ model: VisionTransformer, to folder: String,
+    elementType: WeightForm.ElementType = .float32
   ) throws(ModelError) -> [String] {
-    let config = try HuggingFaceConfig(model.config)
+    let config = try HuggingFaceConfig(model.config, elementType: elementType)
+    guard !FileManager.default.fileExists(atPath: "\(folder)/\(index)") else {
+      throw .unsupported(
+        format: folder,
+        problem: "it holds a model in several files, whose \(index) would be read instead: name "
+          + "another folder")
+    }
     do {
-      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      let files = try AtomicFolder(path: folder)
+      let (tensors, losses) = try StateDictWriter.tensors(
+        of: model, as: WeightForm(.huggingFace, elementType), path: folder)
+      try Safetensors.write(tensors, to: files.file("model.safetensors"))
+      try files.write("config.json", json(config))
+      try files.write("preprocessor_config.json", json(PreprocessorConfig()))
+      try files.commit()
+      return losses + (model.config.lossOfInterpolation(as: .huggingFace).map { [$0] } ?? [])
     } catch {
-      throw .unsupported(format: folder, problem: "the folder cannot be made: \(error)")
+      throw ModelError(error, path: folder)
     }
-    var losses = try StateDictWriter.write(
-      model, as: .huggingFace, to: folder + "/model.safetensors")
-    try config.write(folder + "/config.json")
-    try PreprocessorConfig().write(folder + "/preprocessor_config.json")
-    if config.visionTransformer.posEmbedInterpolation != model.config.posEmbedInterpolation {
-      losses.append(
-        "how positions are resized: transformers ignores the offset "
-          + "\(model.config.interpolateOffset), so features off \(model.config.imageSize) pixels "
-          + "differ slightly from the original's")
-    }
-    return losses
-  }
-}
-
-/// `preprocessor_config.json` of the published folders: shorter side 256, centre crop 224, bicubic.
-struct PreprocessorConfig: Encodable {
-  struct CropSize: Encodable {
-    let height = 224
-    let width = 224
-  }
-  struct ResizeSize: Encodable {
-    let shortest_edge = 256
   }
 
-  let image_processor_type = "BitImageProcessor"
-  let do_resize = true
-  let size = ResizeSize()
-  let resample = 3
-  let do_center_crop = true
-  let crop_size = CropSize()
-  let do_rescale = true
-  let rescale_factor = 1.0 / 255
-  let do_normalize = true
-  let image_mean = [0.485, 0.456, 0.406]
-  let image_std = [0.229, 0.224, 0.225]
-  let do_convert_rgb = true
-
-  func write(_ path: String) throws(ModelError) {
-    do {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-      try encoder.encode(self).write(to: URL(filePath: path), options: .atomic)
-    } catch {
-      throw .configuration(path: path, problem: "cannot be written: \(error)")
-    }
+  /// Encodes with sorted keys, as transformers does.
+  private static func json(_ value: some Encodable) throws -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return try [UInt8](encoder.encode(value)) + [0x0A]
   }
 }

@@ -38,22 +38,35 @@ extension VisionTransformer {
       let config = try config(found, expectation, file)
       let model = try VisionTransformer(
         config, in: ParameterStore(awaitingWeights: dtype).root)
-      let problems = model.parameters.mismatches(with: tensors.mapValues(\.shape))
+      let problems = try mismatches(of: file, with: model, found)
       guard problems.isEmpty else {
-        let sizes = found.map { config.differences(to: $0) } ?? []
         throw ModelError.mismatch(
-          path: file.path, model: expectation?.name ?? "a vision transformer",
-          problems: sizes + problems)
+          path: file.path, model: expectation?.name ?? "a vision transformer", problems: problems)
       }
       try model.parameters.load(tensors)
       return model
-    } catch let error as ModelError {
-      throw error
-    } catch let error as TorchError {
-      throw .torch(error)
     } catch {
-      throw .unrecognized(path: file.path, problem: "\(error)")
+      throw ModelError(error, path: file.path)
     }
+  }
+
+  /// What keeps weights from being loaded, one line each.
+  ///
+  /// Weights that are whole and fit another model are described by its sizes; else every key that is
+  /// missing, left over or of another shape is listed too.
+  private static func mismatches(
+    of file: WeightFile, with model: VisionTransformer, _ found: VisionTransformerConfig?
+  ) throws(TorchError) -> [String] {
+    let keys = KeyDifferences(file)
+    let problems = try keys.problems(with: model)
+    guard !problems.isEmpty, var found else { return problems }
+    let sizes = model.config.differences(to: found)
+    // The number of heads shows in no key.
+    found.numHeads = 1
+    guard !sizes.isEmpty, found.problems().isEmpty else { return sizes + problems }
+    let other = try VisionTransformer(found, in: ParameterStore(awaitingWeights: .float32).root)
+    guard try keys.problems(with: other).isEmpty else { return sizes + problems }
+    return (found.releasedName.map { ["these are weights of \($0)"] } ?? []) + sizes
   }
 
   private static func config(

@@ -1,0 +1,86 @@
+// The arithmetic of a vision transformer's forward pass on the processor, in single precision.
+//
+// Matrices lie row by row. Weights are packed once into panels as wide as two vector registers; a
+// product then streams them through registers without another copy. Work is shared by a pool of
+// threads. Every instruction set runs the same source, compiled for it.
+#ifndef CKERNELS_H
+#define CKERNELS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// --- instruction sets (dispatch.c) ---------------------------------------------------------------
+
+typedef enum ck_level {
+  CK_PORTABLE = 0, // 4 values at a time, any processor
+  CK_AVX2 = 1,     // 8 values
+  CK_WIDE = 2,     // 16 values on AVX2: the arithmetic of CK_AVX512, for tests
+  CK_AVX512 = 3,   // 16 values
+} ck_level;
+
+// The best level that this processor has.
+ck_level ck_best_level(void);
+bool ck_has_level(ck_level level);
+const char *ck_level_name(ck_level level);
+
+// --- threads (pool.c) ----------------------------------------------------------------------------
+
+typedef struct ck_pool ck_pool;
+
+// Null if there is too little memory. The caller of an operation is one of the `threads`.
+ck_pool *ck_pool_make(int64_t threads);
+void ck_pool_free(ck_pool *pool);
+int64_t ck_pool_threads(const ck_pool *pool);
+
+// --- linear layers (linear.c) --------------------------------------------------------------------
+
+typedef struct ck_linear ck_linear;
+
+typedef enum ck_epilogue {
+  CK_STORE = 0, // y = x Wᵀ + b
+  CK_GELU = 1,  // y = gelu(x Wᵀ + b), exact to single precision
+  CK_ADD = 2,   // y += x Wᵀ + b
+  CK_GATE = 3,  // y = silu(u) v, where x Wᵀ + b = [u, v]; packed with `gated`, y has half the columns
+} ck_epilogue;
+
+// Packs `weight` [outputs, inputs] and `bias` [outputs] (or null). `scale` [outputs] (or null)
+// multiplies both, row by row. With `gated` rows of the two halves alternate by register.
+ck_linear *ck_linear_make(const float *weight, const float *bias, const float *scale,
+                          int64_t outputs, int64_t inputs, bool gated, ck_level level);
+void ck_linear_free(ck_linear *linear);
+
+// x [rows, inputs], row distance ldx; y [rows, outputs], row distance ldy.
+void ck_linear_run(ck_pool *pool, const ck_linear *linear, const float *x, int64_t ldx,
+                   int64_t rows, float *y, int64_t ldy, ck_epilogue epilogue);
+
+// --- the rest of a block (rest.c) ------------------------------------------------------------------
+
+// y = (x - mean) / sqrt(variance + epsilon) · weight + bias, row by row; [rows, width].
+void ck_layer_norm(ck_pool *pool, ck_level level, const float *x, const float *weight,
+                   const float *bias, float epsilon, float *y, int64_t rows, int64_t width);
+
+typedef struct ck_attention_shape {
+  int64_t batch, tokens, heads, head_width;
+} ck_attention_shape;
+
+// qkv [batch, tokens, 3, heads, head_width] to y [batch, tokens, heads, head_width]; scores are
+// divided by the root of head_width. False if there is too little memory.
+bool ck_attention(ck_pool *pool, ck_level level, const float *qkv, float *y,
+                  ck_attention_shape shape);
+
+typedef struct ck_image_shape {
+  int64_t channels, height, width, patch;
+} ck_image_shape;
+
+// One image [channels, height, width] to its patches [h·w, channels · patch · patch].
+void ck_unfold(ck_pool *pool, const float *image, ck_image_shape shape, float *patches);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,39 @@
+import ArgumentParser
+
+/// `dinov2`: the whole program.
+@main
+struct DINOv2Command: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "dinov2",
+    abstract: "DINOv2 in Swift: features of images, and pictures of what the model sees.",
+    discussion: """
+      Every command has --help with an example. Results go to standard output or to the named file, \
+      everything else to standard error.
+
+      Exit codes: 0 done; 2 usage or configuration; 3 refused input file; 4 data set unusable; \
+      5 I/O or disk full; 8 out of memory.
+      """,
+    version: "0.1.0",
+    groupedSubcommands: [
+      CommandGroup(
+        name: "Features:", subcommands: [EmbedCommand.self, ClassifyCommand.self]),
+      CommandGroup(
+        name: "Models and data:", subcommands: [ModelsCommand.self, DataCommand.self]),
+      CommandGroup(
+        name: "This machine:",
+        subcommands: [BenchCommand.self, DoctorCommand.self]),
+    ])
+
+  static func main() async {
+    do {
+      var command = try parseAsRoot()
+      if var asynchronous = command as? any AsyncParsableCommand {
+        try await asynchronous.run()
+      } else {
+        try command.run()
+      }
+    } catch {
+      Failure.exit(with: error)
+    }
+  }
+}
