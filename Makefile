@@ -14,9 +14,10 @@ setup:
 build: setup
 	swift build $(build_flags) --product dinov2
 
-# The two-minute tour: pictures and a report in demo/
+# The two-minute tour: pictures in demo/. Photographs are taken if they lie beside the project.
+photos := $(wildcard ../shared/data/demo-photos)
 demo: build
-	$(program) demo --output demo $(DEMO_FLAGS)
+	$(program) demo --output demo $(addprefix --photos ,$(photos)) $(DEMO_FLAGS)
 
 test: setup
 	swift build $(build_flags) --build-tests

@@ -69,7 +69,7 @@ let package = Package(
       name: "dinov2",
       dependencies: [
         "DINOInference", "DINOHub", "DINOData", "DINOModels", "Imaging", "Telemetry", "Torch",
-        "CheckpointFormats",
+        "CheckpointFormats", "Kernels", .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: safe),
@@ -94,7 +94,9 @@ let package = Package(
       swiftSettings: common),
     .testTarget(
       name: "DINOInferenceTests",
-      dependencies: ["DINOInference", "DINOModels", "DINOData", "Torch", "DINOTestSupport"],
+      dependencies: ["DINOInference", "DINOModels", "DINOData", "Imaging", "Kernels", "Torch", "CheckpointFormats",
+        "DINOTestSupport",
+      ],
       swiftSettings: common),
     .testTarget(
       name: "DINOHubTests",

@@ -21,6 +21,8 @@ enum {
   ck_depth = 320,
   // The most floats of x that a block of rows takes, half of a small L2 cache.
   ck_block_floats = 48 * 1024,
+  // The same for bfloat16, whose results are rounded only once: layers with more inputs must add.
+  ck_half_depth = 1536,
 };
 
 struct ck_linear {
@@ -31,6 +33,8 @@ struct ck_linear {
   bool gated;
   // For each stretch of inputs the panels one after the other, [depth, panel] each.
   float *weights;
+  // The same in bfloat16, [depth / 2, panel, 2] each; one of both is null.
+  uint16_t *half_weights;
   // [panels · panel], in the order of the panels.
   float *bias;
 };
@@ -40,6 +44,9 @@ typedef struct ck_part {
   const struct ck_linear *linear;
   const float *x;
   float *y;
+  // In place of x and, unless it is added, y.
+  const uint16_t *half_x;
+  uint16_t *half_y;
   int64_t ldx, ldy;
   int64_t row_begin, row_end, panel_begin, panel_end;
   ck_epilogue epilogue;
@@ -48,6 +55,9 @@ typedef struct ck_part {
 typedef struct ck_attention_part {
   const float *qkv;
   float *y;
+  // In place of both.
+  const uint16_t *half_qkv;
+  uint16_t *half_y;
   ck_attention_shape shape;
   int64_t image, head, row_begin, row_end;
   // Packed keys and values, then scores.
@@ -63,6 +73,11 @@ typedef struct ck_kernels {
                int64_t rows, int64_t width);
   int64_t (*attention_floats)(ck_attention_shape shape);
   void (*attention)(const ck_attention_part *part);
+  void (*half_product)(const ck_part *part);
+  void (*half_norm)(const float *x, const float *weight, const float *bias, float epsilon,
+                    uint16_t *y, int64_t rows, int64_t width);
+  int64_t (*half_attention_floats)(ck_attention_shape shape);
+  void (*half_attention)(const ck_attention_part *part);
 } ck_kernels;
 
 const ck_kernels *ck_kernels_of(ck_level level);
@@ -71,6 +86,7 @@ extern const ck_kernels ck_kernels_portable;
 extern const ck_kernels ck_kernels_avx2;
 extern const ck_kernels ck_kernels_wide;
 extern const ck_kernels ck_kernels_avx512;
+extern const ck_kernels ck_kernels_avx512bf16;
 #endif
 
 #endif

@@ -3,11 +3,15 @@
 //   CK_WIDTH    values of a vector
 //   CK_ROWS     rows of a tile; tile and operands must fit into the registers
 //   CK_KERNELS  the name of the table
+//   CK_NATIVE_BF16  if the processor multiplies pairs of bfloat16 values
 //
 // Vectors are the compiler's, so that every set runs the same arithmetic.
 
 #include "internal.h"
 
+#ifdef CK_NATIVE_BF16
+#include <immintrin.h>
+#endif
 #include <math.h>
 #include <string.h>
 
@@ -204,10 +208,9 @@ static void run_edge_tile(const stretch *s, int64_t rows, int64_t columns) {
 
 static void product(const ck_part *part) {
   const struct ck_linear *linear = part->linear;
-  const int64_t panels = ck_ceil(linear->outputs, panel);
   const int64_t columns = linear->gated ? width : panel;
   const int64_t total = linear->gated ? linear->outputs / 2 : linear->outputs;
-  const int64_t count = linear->gated ? ck_ceil(total, width) : panels;
+  const int64_t count = ck_ceil(total, columns);
   for (int64_t begin = 0; begin < linear->inputs; begin += linear->depth) {
     const int64_t depth = ck_min(linear->depth, linear->inputs - begin);
     const float *weights = linear->weights + begin * count * panel;
@@ -238,30 +241,40 @@ static void product(const ck_part *part) {
 
 // --- norm ------------------------------------------------------------------------------------------
 
+typedef struct row_scale {
+  float mean, scale;
+} row_scale;
+
+CK_INLINE row_scale scale_of(const float *x, int64_t columns, float epsilon) {
+  const int64_t whole = columns / width * width;
+  vector sums = all(0);
+  float rest = 0;
+  for (int64_t i = 0; i < whole; i += width)
+    sums += load(x + i);
+  for (int64_t i = whole; i < columns; i++)
+    rest += x[i];
+  const float mean = (sum_of(sums) + rest) / (float)columns;
+  vector squares = all(0);
+  rest = 0;
+  for (int64_t i = 0; i < whole; i += width) {
+    const vector d = load(x + i) - mean;
+    squares += d * d;
+  }
+  for (int64_t i = whole; i < columns; i++)
+    rest += (x[i] - mean) * (x[i] - mean);
+  const float variance = (sum_of(squares) + rest) / (float)columns;
+  return (row_scale){mean, 1 / sqrtf(variance + epsilon)};
+}
+
 static void norm(const float *x, const float *weight, const float *bias, float epsilon, float *y,
                  int64_t rows, int64_t columns) {
   const int64_t whole = columns / width * width;
   for (int64_t row = 0; row < rows; row++, x += columns, y += columns) {
-    vector sums = all(0);
-    float rest = 0;
+    const row_scale s = scale_of(x, columns, epsilon);
     for (int64_t i = 0; i < whole; i += width)
-      sums += load(x + i);
+      store(y + i, (load(x + i) - s.mean) * s.scale * load(weight + i) + load(bias + i));
     for (int64_t i = whole; i < columns; i++)
-      rest += x[i];
-    const float mean = (sum_of(sums) + rest) / (float)columns;
-    vector squares = all(0);
-    rest = 0;
-    for (int64_t i = 0; i < whole; i += width) {
-      const vector d = load(x + i) - mean;
-      squares += d * d;
-    }
-    for (int64_t i = whole; i < columns; i++)
-      rest += (x[i] - mean) * (x[i] - mean);
-    const float scale = 1 / sqrtf((sum_of(squares) + rest) / (float)columns + epsilon);
-    for (int64_t i = 0; i < whole; i += width)
-      store(y + i, (load(x + i) - mean) * scale * load(weight + i) + load(bias + i));
-    for (int64_t i = whole; i < columns; i++)
-      y[i] = (x[i] - mean) * scale * weight[i] + bias[i];
+      y[i] = (x[i] - s.mean) * s.scale * weight[i] + bias[i];
   }
 }
 
@@ -382,6 +395,8 @@ static void attention(const ck_attention_part *part) {
   }
 }
 
+#include "half_template.h"
+
 const ck_kernels CK_KERNELS = {
     .rows = CK_ROWS,
     .panel = 2 * CK_WIDTH,
@@ -389,6 +404,10 @@ const ck_kernels CK_KERNELS = {
     .norm = norm,
     .attention_floats = attention_floats,
     .attention = attention,
+    .half_product = half_product,
+    .half_norm = half_norm,
+    .half_attention_floats = half_attention_floats,
+    .half_attention = half_attention,
 };
 
 #ifdef CK_TARGET

@@ -10,30 +10,51 @@ typedef struct norm_job {
   const ck_kernels *kernels;
   const float *x, *weight, *bias;
   float epsilon;
+  // One of both takes the result.
   float *y;
+  uint16_t *half_y;
   int64_t rows, width, step;
 } norm_job;
 
 static void run_norm(void *context, int64_t index) {
   const norm_job *j = context;
-  const int64_t begin = index * j->step;
-  j->kernels->norm(j->x + begin * j->width, j->weight, j->bias, j->epsilon,
-                   j->y + begin * j->width, ck_min(j->step, j->rows - begin), j->width);
+  const int64_t begin = index * j->step, rows = ck_min(j->step, j->rows - begin);
+  const float *x = j->x + begin * j->width;
+  if (j->half_y != NULL)
+    j->kernels->half_norm(x, j->weight, j->bias, j->epsilon, j->half_y + begin * j->width, rows,
+                          j->width);
+  else
+    j->kernels->norm(x, j->weight, j->bias, j->epsilon, j->y + begin * j->width, rows, j->width);
+}
+
+static void run_norms(ck_pool *pool, norm_job j) {
+  j.step = ck_ceil(j.rows, 4 * ck_pool_threads(pool));
+  if (j.rows > 0)
+    ck_pool_run(pool, ck_ceil(j.rows, j.step), run_norm, &j);
 }
 
 void ck_layer_norm(ck_pool *pool, ck_level level, const float *x, const float *weight,
                    const float *bias, float epsilon, float *y, int64_t rows, int64_t width) {
-  norm_job j = {.kernels = ck_kernels_of(level), .x = x, .weight = weight, .bias = bias,
-                .epsilon = epsilon, .y = y, .rows = rows, .width = width};
-  j.step = ck_ceil(rows, 4 * ck_pool_threads(pool));
-  if (rows > 0)
-    ck_pool_run(pool, ck_ceil(rows, j.step), run_norm, &j);
+  run_norms(pool, (norm_job){.kernels = ck_kernels_of(level), .x = x, .weight = weight,
+                             .bias = bias, .epsilon = epsilon, .y = y, .rows = rows,
+                             .width = width});
+}
+
+void ck_layer_norm_half(ck_pool *pool, ck_level level, const float *x, const float *weight,
+                        const float *bias, float epsilon, uint16_t *y, int64_t rows,
+                        int64_t width) {
+  run_norms(pool, (norm_job){.kernels = ck_kernels_of(level), .x = x, .weight = weight,
+                             .bias = bias, .epsilon = epsilon, .half_y = y, .rows = rows,
+                             .width = width});
 }
 
 typedef struct attention_job {
   const ck_kernels *kernels;
   const float *qkv;
   float *y;
+  // In place of both.
+  const uint16_t *half_qkv;
+  uint16_t *half_y;
   ck_attention_shape shape;
   int64_t row_step, row_parts, workspace_floats;
   float *workspaces;
@@ -52,6 +73,8 @@ static void run_attention(void *context, int64_t index) {
   const ck_attention_part part = {
       .qkv = j->qkv,
       .y = j->y,
+      .half_qkv = j->half_qkv,
+      .half_y = j->half_y,
       .shape = j->shape,
       .image = pair / j->shape.heads,
       .head = pair % j->shape.heads,
@@ -59,22 +82,26 @@ static void run_attention(void *context, int64_t index) {
       .row_end = ck_min(begin + j->row_step, j->shape.tokens),
       .workspace = j->workspaces + place * j->workspace_floats,
   };
-  j->kernels->attention(&part);
+  if (j->half_qkv != NULL)
+    j->kernels->half_attention(&part);
+  else
+    j->kernels->attention(&part);
   atomic_store(&j->taken[place], false);
 }
 
-bool ck_attention(ck_pool *pool, ck_level level, const float *qkv, float *y,
-                  ck_attention_shape shape) {
+static bool mix(ck_pool *pool, attention_job j) {
+  const ck_attention_shape shape = j.shape;
   const int64_t threads = ck_pool_threads(pool), pairs = shape.batch * shape.heads;
   if (pairs <= 0 || shape.tokens <= 0)
     return true;
-  attention_job j = {.kernels = ck_kernels_of(level), .qkv = qkv, .y = y, .shape = shape,
-                     .workspace_count = threads};
-  // Heads go whole where they divide evenly; else each is halved until there are enough.
+  j.workspace_count = threads;
+  // Heads go whole where they divide evenly; else each is divided until there are enough.
   j.row_parts = pairs % threads == 0 || pairs >= 8 * threads ? 1 : ck_ceil(4 * threads, pairs);
   j.row_step = ck_ceil(ck_ceil(shape.tokens, j.row_parts), j.kernels->rows) * j.kernels->rows;
   j.row_parts = ck_ceil(shape.tokens, j.row_step);
-  j.workspace_floats = ck_ceil(j.kernels->attention_floats(shape), 16) * 16;
+  const int64_t floats = j.half_qkv != NULL ? j.kernels->half_attention_floats(shape)
+                                            : j.kernels->attention_floats(shape);
+  j.workspace_floats = ck_ceil(floats, 16) * 16;
   j.workspaces = ck_floats(j.workspace_floats * threads);
   j.taken = calloc((size_t)threads, sizeof *j.taken);
   const bool has_memory = j.workspaces != NULL && j.taken != NULL;
@@ -83,6 +110,18 @@ bool ck_attention(ck_pool *pool, ck_level level, const float *qkv, float *y,
   free(j.workspaces);
   free((void *)j.taken);
   return has_memory;
+}
+
+bool ck_attention(ck_pool *pool, ck_level level, const float *qkv, float *y,
+                  ck_attention_shape shape) {
+  return mix(pool, (attention_job){
+                       .kernels = ck_kernels_of(level), .qkv = qkv, .y = y, .shape = shape});
+}
+
+bool ck_attention_half(ck_pool *pool, ck_level level, const uint16_t *qkv, uint16_t *y,
+                       ck_attention_shape shape) {
+  return mix(pool, (attention_job){.kernels = ck_kernels_of(level), .half_qkv = qkv, .half_y = y,
+                                   .shape = shape});
 }
 
 typedef struct unfold_job {

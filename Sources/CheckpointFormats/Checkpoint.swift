@@ -27,8 +27,10 @@ public struct Checkpoint: Sendable {
   public let notes: [String]
   /// The whole tree.
   public let root: CheckpointValue
-  /// All tensors. A flat state dictionary keeps its keys; tensors in nested containers have the keys
-  /// and positions on the way to them joined with `/`.
+  /// All tensors.
+  ///
+  /// A flat state dictionary keeps its keys; tensors in nested containers have the keys and positions
+  /// on the way to them joined with `/`.
   public let tensors: NamedTensors
 
   init(

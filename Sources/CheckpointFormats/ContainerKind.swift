@@ -22,13 +22,26 @@ enum ContainerKind: Equatable {
       return .torchLegacy
     }
     if let first = firstNonSpace(region), region[first] == 0x7B { return .shardIndex }
+    if let text = beginningOfText(region) {
+      return .refused(
+        problem: "is a text, not a weight file: it begins with \(text.quoted)", advice: expected)
+    }
     let start = (0..<min(8, region.count)).map { index -> String in
       let text = String(region[index] ?? 0, radix: 16)
       return text.count == 1 ? "0" + text : text
     }
     return .refused(
       problem: "is no weight file: it begins with the bytes " + start.joined(separator: " "),
-      advice: "a safetensors file or one of torch.save is expected")
+      advice: expected)
+  }
+
+  private static let expected = "a safetensors file or one of torch.save is expected"
+
+  /// The first characters of a file if all are printable.
+  private static func beginningOfText(_ region: ByteRegion) -> String? {
+    let bytes = (0..<min(32, region.count)).compactMap { region[$0] }
+    let isPrintable = bytes.allSatisfy { isSpace($0) || (0x20..<0x7F).contains($0) }
+    return isPrintable ? String(decoding: bytes, as: UTF8.self) : nil
   }
 
   private static func foreignFormat(_ region: ByteRegion) -> ContainerKind? {
@@ -78,7 +91,7 @@ enum ContainerKind: Equatable {
         problem: "is a Git-LFS pointer, not the weights themselves",
         advice: "run `git lfs pull` in the repository, or download the file directly")
     }
-    if text.hasPrefix("<!doctype") || text.hasPrefix("<html") || text.hasPrefix("<?xml") {
+    if text.hasPrefix("<!") || text.hasPrefix("<html") || text.hasPrefix("<?xml") {
       return .refused(
         problem: "is a web page, not a weight file; the download probably failed",
         advice: "open the address in a browser and fetch the file itself")

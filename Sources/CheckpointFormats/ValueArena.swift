@@ -3,7 +3,9 @@
 /// A tree of objects built from hostile input could be so deep that freeing it overflows the stack.
 /// Arrays of numbers cannot.
 struct ValueArena: Sendable {
-  /// One value. Payloads other than plain values are positions in the other arrays.
+  /// One value.
+  ///
+  /// Payloads other than plain values are positions in the other arrays.
   enum Node: Sendable {
     case none
     case bool(Bool)

@@ -1,5 +1,6 @@
 public import DINOModels
 public import Imaging
+internal import Kernels
 internal import Torch
 
 /// A DINOv2 backbone, ready to look at images.
@@ -55,18 +56,19 @@ public actor DINOv2 {
   private init(_ request: ModelRequest) throws(InferenceError) {
     let threads = request.threads ?? TorchRuntime.threadCount
     TorchRuntime.threadCount = threads
-    let computesInBFloat16 =
-      request.precision == .bfloat16
-      && (request.device != .cpu || TorchRuntime.supportsBFloat16)
-    let dtype = computesInBFloat16 ? DType.bfloat16 : .float32
+    let usesTorch =
+      request.device != .cpu
+      || (request.precision == .bfloat16 && !ProcessorLevel.multipliesBFloat16
+        && TorchRuntime.supportsBFloat16)
+    let dtype = usesTorch && request.precision == .bfloat16 ? DType.bfloat16 : .float32
     let loaded = try request.backbone(dtype: dtype)
     do throws(TorchError) {
-      if request.device != .cpu || computesInBFloat16 {
+      if usesTorch {
         try loaded.model.parameters.move(to: request.device)
         engine = TorchEngine(loaded.model, device: request.device, dtype: dtype)
       } else {
         engine = try ProcessorEngine(
-          loaded.model, threads: threads, roundsWeights: request.precision == .bfloat16)
+          loaded.model, threads: threads, numbers: request.precision.numbers)
       }
     } catch { throw .torch(error) }
     thread = DeviceThread(name: "dinov2")
@@ -215,6 +217,16 @@ public actor DINOv2 {
     let model = try request.backbone(dtype: .float32).model
     explicitModel = model
     return model
+  }
+}
+
+extension ModelRequest.Precision {
+  /// What the processor's kernels compute with.
+  fileprivate var numbers: ProcessorEngine.Numbers {
+    switch self {
+    case .float32: .float32
+    case .bfloat16: ProcessorLevel.multipliesBFloat16 ? .bfloat16 : .rounded
+    }
   }
 }
 

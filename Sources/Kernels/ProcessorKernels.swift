@@ -10,6 +10,8 @@ public enum ProcessorLevel: CaseIterable, Sendable {
   case wide
   /// AVX-512.
   case avx512
+  /// AVX-512 with products of bfloat16 pairs.
+  case avx512BFloat16
 
   var code: ck_level {
     switch self {
@@ -17,6 +19,7 @@ public enum ProcessorLevel: CaseIterable, Sendable {
     case .avx2: CK_AVX2
     case .wide: CK_WIDE
     case .avx512: CK_AVX512
+    case .avx512BFloat16: CK_AVX512_BF16
     }
   }
 
@@ -24,7 +27,13 @@ public enum ProcessorLevel: CaseIterable, Sendable {
   public var isAvailable: Bool { ck_has_level(code) }
 
   /// The best one that this processor has.
-  public static let best = [.avx512, .avx2].first { (level: Self) in level.isAvailable } ?? .portable
+  public static let best =
+    [.avx512BFloat16, .avx512, .avx2].first { (level: Self) in level.isAvailable } ?? .portable
+
+  /// Whether bfloat16 runs at full speed by ``ProcessorKernels``.
+  ///
+  /// Processors with AMX are left to libtorch, whose oneDNN uses it.
+  public static let multipliesBFloat16 = best == .avx512BFloat16 && !ck_has_amx()
 
   /// The name, as in `AVX2`.
   public var name: String { String(cString: ck_level_name(code)) }
@@ -34,7 +43,7 @@ public enum ProcessorLevel: CaseIterable, Sendable {
 ///
 /// One call runs at a time; the caller is one of the threads.
 public final class ProcessorKernels {
-  private let pool: OpaquePointer
+  let pool: OpaquePointer
   /// The instruction set.
   public let level: ProcessorLevel
 
@@ -68,7 +77,7 @@ public final class ProcessorKernels {
     /// The halves `u` and `v` become `silu(u) · v`; the layer must be packed as gated.
     case gate
 
-    fileprivate var code: ck_epilogue {
+    var code: ck_epilogue {
       switch self {
       case .store: CK_STORE
       case .gelu: CK_GELU

@@ -18,10 +18,15 @@ struct DINOv2Command: AsyncParsableCommand {
       CommandGroup(
         name: "Features:", subcommands: [EmbedCommand.self, ClassifyCommand.self]),
       CommandGroup(
+        name: "Pictures:",
+        subcommands: [
+          PCACommand.self, AttentionCommand.self, MatchCommand.self, SimilarityCommand.self,
+        ]),
+      CommandGroup(
         name: "Models and data:", subcommands: [ModelsCommand.self, DataCommand.self]),
       CommandGroup(
         name: "This machine:",
-        subcommands: [BenchCommand.self, DoctorCommand.self]),
+        subcommands: [DemoCommand.self, BenchCommand.self, DoctorCommand.self]),
     ])
 
   static func main() async {

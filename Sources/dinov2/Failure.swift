@@ -1,6 +1,7 @@
 import ArgumentParser
 import CheckpointFormats
 import DINOData
+import DINOHub
 import DINOInference
 import DINOModels
 import Glibc
@@ -16,6 +17,7 @@ enum Failure {
     case unusableDataSet = 4
     case inputOutput = 5
     case outOfMemory = 8
+    case stopped = 75
   }
 
   /// Prints one line for an error, or the help that was asked for, and ends the program.
@@ -36,58 +38,85 @@ enum Failure {
     Glibc.exit(code.rawValue)
   }
 
-  private static func code(of error: any Error) -> Code? {
-    switch error {
-    case let error as InferenceError: code(of: error)
-    case let error as ModelError: code(of: error)
-    case let error as CheckpointError: code(of: error)
-    case let error as ImageError: code(of: error)
-    case let error as DataError: Code(rawValue: error.category.rawValue)
-    case let error as TorchError: code(of: error)
-    case is UsageError: .usage
-    default: nil
-    }
-  }
+  private static func code(of error: any Error) -> Code? { (error as? any HasCode)?.code }
+}
 
-  private static func code(of error: InferenceError) -> Code? {
-    switch error {
+/// An error that decides the program's exit code.
+private protocol HasCode {
+  var code: Failure.Code { get }
+}
+
+extension InferenceError: HasCode {
+  fileprivate var code: Failure.Code {
+    switch self {
     case .usage: .usage
-    case .model(let error): code(of: error)
-    case .image(let error): code(of: error)
-    case .data(let error): Code(rawValue: error.category.rawValue)
-    case .torch(let error): code(of: error)
+    case .model(let error): error.code
+    case .image(let error): error.code
+    case .data(let error): error.code
+    case .torch(let error): error.code
     case .output: .inputOutput
     }
   }
+}
 
-  private static func code(of error: ModelError) -> Code {
-    switch error {
-    case .checkpoint(let error): code(of: error)
-    case .torch(let error): code(of: error)
+extension ModelError: HasCode {
+  fileprivate var code: Failure.Code {
+    switch self {
+    case .checkpoint(let error): error.code
+    case .torch(let error): error.code
     case .unsupported: .usage
     default: .refusedInput
     }
   }
+}
 
-  private static func code(of error: CheckpointError) -> Code {
-    switch error {
+extension CheckpointError: HasCode {
+  fileprivate var code: Failure.Code {
+    switch self {
     case .file: .inputOutput
     case .usage: .usage
     default: .refusedInput
     }
   }
+}
 
-  private static func code(of error: ImageError) -> Code {
-    switch error {
+extension ImageError: HasCode {
+  fileprivate var code: Failure.Code {
+    switch self {
     case .file, .unwritable: .inputOutput
     case .usage: .usage
     default: .refusedInput
     }
   }
+}
 
-  private static func code(of error: TorchError) -> Code {
-    error.kind == .outOfMemory ? .outOfMemory : .usage
+extension DataError: HasCode {
+  fileprivate var code: Failure.Code {
+    switch category {
+    case .usage: .usage
+    case .refusedInput: .refusedInput
+    case .unusableDataSet: .unusableDataSet
+    case .inputOutput: .inputOutput
+    }
   }
+}
+
+extension TorchError: HasCode {
+  fileprivate var code: Failure.Code { kind == .outOfMemory ? .outOfMemory : .usage }
+}
+
+extension HubError: HasCode {
+  fileprivate var code: Failure.Code {
+    switch category {
+    case .usage: .usage
+    case .inputOutput: .inputOutput
+    case .stopped: .stopped
+    }
+  }
+}
+
+extension UsageError: HasCode {
+  fileprivate var code: Failure.Code { .usage }
 }
 
 /// A contradiction among a command's arguments that only shows when it runs.

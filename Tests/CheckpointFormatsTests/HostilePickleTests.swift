@@ -95,10 +95,12 @@ struct HostilePickleTests {
   }
 
   static let forbiddenOpcodes: [(String, [UInt8])] = [
-    ("INST", Array("(iposix\nsystem\n".utf8)), ("OBJ", Array("(o".utf8)), ("PERSID", Array("P0\n".utf8)),
+    ("INST", Array("(iposix\nsystem\n".utf8)), ("OBJ", Array("(o".utf8)),
+    ("PERSID", Array("P0\n".utf8)),
     ("DUP", Array("N2".utf8)), ("POP", Array("N0".utf8)), ("POP_MARK", Array("(1".utf8)),
     ("INT", Array("I1\n".utf8)), ("FLOAT", Array("F1\n".utf8)), ("GET", Array("g0\n".utf8)),
-    ("NEWOBJ_EX", [0x92]), ("EXT1", [0x82, 1]), ("EXT2", [0x83, 1, 0]), ("EXT4", [0x84, 1, 0, 0, 0]),
+    ("NEWOBJ_EX", [0x92]), ("EXT1", [0x82, 1]), ("EXT2", [0x83, 1, 0]),
+    ("EXT4", [0x84, 1, 0, 0, 0]),
     ("ADDITEMS", [0x90]), ("FROZENSET", [0x91]), ("BYTEARRAY8", [0x96]), ("NEXT_BUFFER", [0x97]),
     ("READONLY_BUFFER", [0x98]), ("UNKNOWN", [0xFF]),
   ]
@@ -113,41 +115,66 @@ struct HostilePickleTests {
     file("sets a key of a list", PickleBuilder.map { $0.raw(Array("]NNs".utf8)) }, says: "SETITEM"),
     file("appends to a map", PickleBuilder.map { $0.raw(Array("}Na".utf8)) }, says: "APPEND"),
     file("applies a value", PickleBuilder.map { $0.raw(Array("N)R".utf8)) }, says: "not a global"),
-    file("attaches state to a number", PickleBuilder.map { $0.raw(Array("K\u{1}}b".utf8)) }, says: "BUILD"),
-    file("an unused forbidden global", PickleBuilder.map { $0.global("os", "system") }, says: "GLOBAL (0x63)", "os.system"),
+    file(
+      "attaches state to a number", PickleBuilder.map { $0.raw(Array("K\u{1}}b".utf8)) },
+      says: "BUILD"),
+    file(
+      "an unused forbidden global", PickleBuilder.map { $0.global("os", "system") },
+      says: "GLOBAL (0x63)", "os.system"),
     file("an empty stack", [0x80, 2, 0x52, 0x2E], says: "REDUCE"),
     file("no STOP", [0x80, 2, 0x4E], says: "STOP"),
     file("two values at STOP", [0x80, 2, 0x4E, 0x4E, 0x2E], says: "STOP"),
     file("a mark at STOP", [0x80, 2, 0x4E, 0x28, 0x2E], says: "STOP"),
     file("bytes after STOP", [0x80, 2, 0x7D, 0x2E, 0x00], says: "bytes follow"),
     file("an unknown memo entry", PickleBuilder.map { $0.get(7) }, says: "LONG_BINGET"),
-    file("a far memo entry", PickleBuilder.map { pickle in
-      pickle.op("N")
-      pickle.put(0x7FFF_FFFF)
-    }, says: "LONG_BINPUT"),
-    file("a text longer than the file", PickleBuilder.map { $0.raw([0x58, 0xFF, 0xFF, 0xFF, 0xFF]) }, says: "BINUNICODE"),
-    file("text that is not UTF-8", PickleBuilder.map { $0.raw([0x58, 1, 0, 0, 0, 0xFF]) }, says: "UTF-8"),
-    file("a huge integer", PickleBuilder.map { $0.raw([0x8A, 200] + [UInt8](repeating: 1, count: 200)) }, says: "LONG1"),
+    file(
+      "a far memo entry",
+      PickleBuilder.map { pickle in
+        pickle.op("N")
+        pickle.put(0x7FFF_FFFF)
+      }, says: "LONG_BINPUT"),
+    file(
+      "a text longer than the file", PickleBuilder.map { $0.raw([0x58, 0xFF, 0xFF, 0xFF, 0xFF]) },
+      says: "BINUNICODE"),
+    file(
+      "text that is not UTF-8", PickleBuilder.map { $0.raw([0x58, 1, 0, 0, 0, 0xFF]) },
+      says: "UTF-8"),
+    file(
+      "a huge integer",
+      PickleBuilder.map { $0.raw([0x8A, 200] + [UInt8](repeating: 1, count: 200)) }, says: "LONG1"),
     file("a map as a key", PickleBuilder.map { $0.raw(Array("}}Ns".utf8)) }, says: "key"),
-    file("a key twice", PickleBuilder.map { pickle in
-      pickle.op("N")
-      pickle.text("weight")
-      pickle.op("N")
-    }, says: "occurs twice"),
-    file("a list that contains itself", PickleBuilder.map { pickle in
-      pickle.op("]")
-      pickle.put(0)
-      pickle.get(0)
-      pickle.op("a")
-    }, says: "nested"),
-    file("90,000 nested lists", PickleBuilder.map { pickle in
-      pickle.raw([UInt8](repeating: 0x5D, count: 90_000) + [UInt8](repeating: 0x61, count: 89_999))
-    }, says: "nested"),
-    file("a tower of tuples", PickleBuilder.map { pickle in
-      pickle.raw([0x4E] + [UInt8](repeating: 0x85, count: 200_000))
-    }, says: "nested"),
-    file("a stack without end", PickleBuilder.map { $0.raw([UInt8](repeating: 0x4E, count: 200_000)) }, says: "stack"),
-    file("marks without end", PickleBuilder.map { $0.raw([UInt8](repeating: 0x28, count: 200_000)) }, says: "marks"),
+    file(
+      "a key twice",
+      PickleBuilder.map { pickle in
+        pickle.op("N")
+        pickle.text("weight")
+        pickle.op("N")
+      }, says: "occurs twice"),
+    file(
+      "a list that contains itself",
+      PickleBuilder.map { pickle in
+        pickle.op("]")
+        pickle.put(0)
+        pickle.get(0)
+        pickle.op("a")
+      }, says: "nested"),
+    file(
+      "90,000 nested lists",
+      PickleBuilder.map { pickle in
+        pickle.raw(
+          [UInt8](repeating: 0x5D, count: 90_000) + [UInt8](repeating: 0x61, count: 89_999))
+      }, says: "nested"),
+    file(
+      "a tower of tuples",
+      PickleBuilder.map { pickle in
+        pickle.raw([0x4E] + [UInt8](repeating: 0x85, count: 200_000))
+      }, says: "nested"),
+    file(
+      "a stack without end", PickleBuilder.map { $0.raw([UInt8](repeating: 0x4E, count: 200_000)) },
+      says: "stack"),
+    file(
+      "marks without end", PickleBuilder.map { $0.raw([UInt8](repeating: 0x28, count: 200_000)) },
+      says: "marks"),
   ]
 
   @Test("wrong structure is refused", arguments: structures)

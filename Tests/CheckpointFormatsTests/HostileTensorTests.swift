@@ -32,16 +32,23 @@ struct HostileTensorTests {
     tensor(
       "rank 40", shape: [Int](repeating: 1, count: 40), strides: [Int](repeating: 1, count: 40),
       says: "sizes"),
-    tensor("more elements than bytes", numel: 5, shape: [4], strides: [1], says: "the member has 16"),
-    tensor("fewer elements than bytes", numel: 3, shape: [3], strides: [1], says: "the member has 16"),
+    tensor(
+      "more elements than bytes", numel: 5, shape: [4], strides: [1], says: "the member has 16"),
+    tensor(
+      "fewer elements than bytes", numel: 3, shape: [3], strides: [1], says: "the member has 16"),
     tensor("overflowing numel", numel: Int.max, shape: [1], strides: [1], says: "overflows"),
     tensor("negative numel", numel: -4, shape: [1], strides: [1], says: "storage"),
     tensor("missing storage", key: "7", shape: [4], strides: [1], says: "no member data/7"),
     tensor("path as a key", key: "../0", shape: [4], strides: [1], says: "digits"),
     tensor("long key", key: "0000000000", shape: [4], strides: [1], says: "digits"),
-    tensor("wrong type", type: "DoubleStorage", shape: [4], strides: [1], says: "the member has 16"),
-    tensor("unsupported type", type: "ComplexFloatStorage", shape: [4], strides: [1], says: "not supported"),
-    tensor("Booleans of 2", type: "BoolStorage", numel: 16, shape: [16], strides: [1], says: "neither 0 nor 1"),
+    tensor(
+      "wrong type", type: "DoubleStorage", shape: [4], strides: [1], says: "the member has 16"),
+    tensor(
+      "unsupported type", type: "ComplexFloatStorage", shape: [4], strides: [1],
+      says: "not supported"),
+    tensor(
+      "Booleans of 2", type: "BoolStorage", numel: 16, shape: [16], strides: [1],
+      says: "neither 0 nor 1"),
   ]
 
   @Test("every lie about size, place or type is refused", arguments: lies)
@@ -90,7 +97,9 @@ struct HostileTensorTests {
   @Test("views inside the storage are read, also with gaps")
   func honestViews() throws {
     let storage = try StoredTensor(floats: (0..<6).map { Float($0) }, shape: [6])
-    let pickle = PickleBuilder.map { $0.tensor(numel: 6, offset: 1, shape: [2, 2], strides: [3, 1]) }
+    let pickle = PickleBuilder.map {
+      $0.tensor(numel: 6, offset: 1, shape: [2, 2], strides: [3, 1])
+    }
     let bytes = storage.withContiguousBytes { Array($0) }
     let folder = try TemporaryFolder()
     let path = try folder.write("view.pth", ZipBuilder.torch(pickle, storages: [bytes]).finished())

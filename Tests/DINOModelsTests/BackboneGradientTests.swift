@@ -47,7 +47,8 @@ struct BackboneGradientTests {
     try loss().detached().item()
   }
 
-  private func config(_ change: (inout VisionTransformerConfig) -> Void) -> VisionTransformerConfig {
+  private func config(_ change: (inout VisionTransformerConfig) -> Void) -> VisionTransformerConfig
+  {
     var config = VisionTransformerConfig()
     config.imageSize = 12
     config.patchSize = 4

@@ -26,7 +26,8 @@ struct CheckpointGoldenTests {
     }
   }
 
-  @Test("are found in a training checkpoint, teacher and student", arguments: ["teacher", "student"])
+  @Test(
+    "are found in a training checkpoint, teacher and student", arguments: ["teacher", "student"])
   func training(network: String) throws {
     let golden = Golden.named("checkpoints/training_checkpoint")
     let path = try golden.sideFile("training_checkpoint.pth")

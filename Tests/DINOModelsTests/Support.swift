@@ -1,6 +1,7 @@
 import CheckpointFormats
 import DINOModels
 import DINOTestSupport
+import Foundation
 import Testing
 import Torch
 
@@ -46,6 +47,42 @@ enum DINOTensors {
       try copy.withHostBytes { target in target.copyMemory(from: bytes) }
       return copy
     }
+  }
+}
+
+extension VisionTransformer {
+  /// The sizes of a model of two blocks and two heads.
+  static func tinyConfig(registers: Int = 0, isGated: Bool = false) -> VisionTransformerConfig {
+    var config = VisionTransformerConfig()
+    config.imageSize = 32
+    config.patchSize = 8
+    config.embedDim = 16
+    config.depth = 2
+    config.numHeads = 2
+    config.numRegisterTokens = registers
+    config.posEmbedInterpolation = registers > 0 ? .metaRegisters : .meta
+    config.ffnLayer = isGated ? .swiGLUFused : .mlp
+    return config
+  }
+
+  /// A tiny model all of whose parameters are random, also those that start from constants.
+  static func random(registers: Int = 0, isGated: Bool = false) throws -> VisionTransformer {
+    let config = tinyConfig(registers: registers, isGated: isGated)
+    let model = try VisionTransformer(config, in: ParameterStore().root)
+    let generator = try Generator(seed: 8)
+    var weights: [String: Tensor] = [:]
+    for parameter in model.parameters.parameters {
+      weights[parameter.name] = try Tensor.randn(parameter.value.shape, generator: generator)
+    }
+    try model.parameters.load(weights)
+    return model
+  }
+}
+
+extension TemporaryFolder {
+  /// The names in the folder or in one below it, sorted; hidden ones too.
+  func contents(_ name: String = "") throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: file(name)).sorted()
   }
 }
 

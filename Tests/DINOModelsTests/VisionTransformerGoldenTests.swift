@@ -46,7 +46,7 @@ struct VisionTransformerGoldenTests {
           let prefix = "expected.\(size).layers.\(request.tag).\(index)"
           try golden.check(
             request.reshape ? output.patchMaps : output.patchTokens, "\(prefix).patch")
-          if request.return_class_token { try golden.check(output.clsToken, "\(prefix).cls") }
+          if request.returnClassToken { try golden.check(output.clsToken, "\(prefix).cls") }
         }
         let expected = try golden.names(prefix: "expected.\(size).layers.\(request.tag).")
         #expect(outputs.count == expected.filter { $0.hasSuffix(".patch") }.count)
@@ -69,17 +69,23 @@ struct VisionTransformerGoldenTests {
     let tag: String
     let norm: Bool
     let reshape: Bool
-    let return_class_token: Bool
+    let returnClassToken: Bool
     let selection: LayerSelection
 
-    enum CodingKeys: CodingKey { case tag, norm, reshape, return_class_token, n }
+    enum CodingKeys: String, CodingKey {
+      case tag
+      case norm
+      case reshape
+      case returnClassToken = "return_class_token"
+      case n
+    }
 
     init(from decoder: any Decoder) throws {
       let values = try decoder.container(keyedBy: CodingKeys.self)
       tag = try values.decode(String.self, forKey: .tag)
       norm = try values.decode(Bool.self, forKey: .norm)
       reshape = try values.decode(Bool.self, forKey: .reshape)
-      return_class_token = try values.decode(Bool.self, forKey: .return_class_token)
+      returnClassToken = try values.decode(Bool.self, forKey: .returnClassToken)
       selection =
         if let count = try? values.decode(Int.self, forKey: .n) {
           .last(count)
@@ -146,8 +152,15 @@ struct StochasticDepthGoldenTests {
   private struct Sizes: Decodable {
     let batch: Int
     let dim: Int
-    let num_heads: Int
+    let numHeads: Int
     let rate: Double
+
+    enum CodingKeys: String, CodingKey {
+      case batch
+      case dim
+      case numHeads = "num_heads"
+      case rate
+    }
   }
 
   private func check(
@@ -158,7 +171,7 @@ struct StochasticDepthGoldenTests {
     let sizes = try golden.decodeConfig(Sizes.self, at: kind)
     var config = VisionTransformerConfig()
     config.embedDim = sizes.dim
-    config.numHeads = sizes.num_heads
+    config.numHeads = sizes.numHeads
     let weights = try golden.weights("\(kind).model.")
     if let hidden = weights["mlp.fc1.weight"]?.shape.first {
       config.mlpRatio = Double(hidden) / Double(sizes.dim)

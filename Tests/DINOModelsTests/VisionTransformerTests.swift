@@ -17,7 +17,9 @@ struct VisionTransformerTests {
     return try VisionTransformer(config, in: ParameterScope(seed: 2))
   }
 
-  private func image(_ height: Int, _ width: Int, batch: Int = 1, channels: Int = 3) throws -> Tensor {
+  private func image(_ height: Int, _ width: Int, batch: Int = 1, channels: Int = 3) throws
+    -> Tensor
+  {
     try .randn([batch, channels, height, width], generator: Generator(seed: 6))
   }
 

@@ -1,7 +1,7 @@
 import Synchronization
 import Testing
 
-@testable import Telemetry
+import Telemetry
 
 /// Outputs that remember, and a clock that the test moves.
 final class Stage: Sendable {
@@ -50,7 +50,8 @@ struct ProgressReporterTests {
     reporter.finish()
 
     #expect(
-      stage.standardError == "\rEmbedding ██████░░░░░░░░░░░░░░░░░░  300/1,200  30.0 images/s  30 s left\u{1B}[K"
+      stage.standardError
+        == "\rEmbedding ██████░░░░░░░░░░░░░░░░░░  300/1,200  30.0 images/s  30 s left\u{1B}[K"
         + "\rEmbedding ████████████░░░░░░░░░░░░  600/1,200  30.0 images/s  20 s left\u{1B}[K"
         + "\r\u{1B}[KEmbedding: 600 images in 40 s (15.0 images/s)\n")
     #expect(stage.standardOutput.isEmpty)
@@ -66,14 +67,15 @@ struct ProgressReporterTests {
     reporter.advance()
 
     #expect(
-      stage.standardError == "\rFiles ######..................  1/4  1.00 files/s  3 s left\u{1B}[K")
+      stage.standardError
+        == "\rFiles ######..................  1/4  1.00 files/s  3 s left\u{1B}[K")
   }
 
   @Test(
     "the line never exceeds the terminal: the bar shrinks, goes, then the text is cut",
     arguments: [
-      (64, "Embedding ████░░░░░░░░░░░░  25/100  2.50 images/s  30 s left"),
-      (54, "Embedding █░░░░░  25/100  2.50 images/s  30 s left"),
+      (64, "Embedding ████░░░░░░░░░░░░░░░  25/100  2.50 images/s  30 s left"),
+      (51, "Embedding █░░░░░  25/100  2.50 images/s  30 s left"),
       (50, "Embedding 25/100  2.50 images/s  30 s left"),
       (30, "Embedding 25/100  2.50 image…"), (1, ""), (0, ""),
     ])

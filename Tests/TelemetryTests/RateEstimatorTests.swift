@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Telemetry
+import Telemetry
 
 @Suite("RateEstimator")
 struct RateEstimatorTests {

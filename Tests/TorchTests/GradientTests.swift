@@ -5,7 +5,9 @@ import Torch
 ///
 /// - Parameters:
 ///   - tensors: The inputs and parameters, float64 leaves.
+///   - sourceLocation: Where a failure is reported.
 ///   - function: The function; its output is weighted by fixed pseudo-random numbers to a scalar.
+/// - Throws: What the function throws, or an error if a tensor has no gradient.
 func expectGradients(
   _ tensors: [Tensor], sourceLocation: SourceLocation = #_sourceLocation,
   of function: () throws -> Tensor

@@ -48,7 +48,9 @@ struct TensorTests {
     var doubled: Tensor?
     do {
       let memory = Memory { isReleased = true }
-      for index in 0..<4 { memory.bytes.storeBytes(of: Float(index), toByteOffset: 4 * index, as: Float.self) }
+      for index in 0..<4 {
+        memory.bytes.storeBytes(of: Float(index), toByteOffset: 4 * index, as: Float.self)
+      }
       var view: Tensor? = try Tensor(
         borrowing: UnsafeRawBufferPointer(memory.bytes), shape: [2, 2], dtype: .float32,
         owner: memory)

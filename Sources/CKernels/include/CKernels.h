@@ -1,4 +1,5 @@
-// The arithmetic of a vision transformer's forward pass on the processor, in single precision.
+// The arithmetic of a vision transformer's forward pass on the processor, in single precision or with
+// bfloat16 operands and single-precision sums.
 //
 // Matrices lie row by row. Weights are packed once into panels as wide as two vector registers; a
 // product then streams them through registers without another copy. Work is shared by a pool of
@@ -20,12 +21,15 @@ typedef enum ck_level {
   CK_AVX2 = 1,     // 8 values
   CK_WIDE = 2,     // 16 values on AVX2: the arithmetic of CK_AVX512, for tests
   CK_AVX512 = 3,   // 16 values
+  CK_AVX512_BF16 = 4, // the same, and products of bfloat16 pairs
 } ck_level;
 
 // The best level that this processor has.
 ck_level ck_best_level(void);
 bool ck_has_level(ck_level level);
 const char *ck_level_name(ck_level level);
+// Whether the processor multiplies bfloat16 tiles (AMX), which libtorch's oneDNN uses.
+bool ck_has_amx(void);
 
 // --- threads (pool.c) ----------------------------------------------------------------------------
 
@@ -48,20 +52,35 @@ typedef enum ck_epilogue {
 } ck_epilogue;
 
 // Packs `weight` [outputs, inputs] and `bias` [outputs] (or null). `scale` [outputs] (or null)
-// multiplies both, row by row. With `gated` rows of the two halves alternate by register.
-ck_linear *ck_linear_make(const float *weight, const float *bias, const float *scale,
-                          int64_t outputs, int64_t inputs, bool gated, ck_level level);
+// multiplies both, row by row.
+typedef struct ck_linear_source {
+  const float *weight, *bias, *scale;
+  int64_t outputs, inputs;
+  // Rows of the two halves alternate by register, for CK_GATE.
+  bool gated;
+  // Weights are rounded to bfloat16; `inputs` must be even.
+  bool half;
+} ck_linear_source;
+ck_linear *ck_linear_make(ck_linear_source source, ck_level level);
 void ck_linear_free(ck_linear *linear);
 
 // x [rows, inputs], row distance ldx; y [rows, outputs], row distance ldy.
 void ck_linear_run(ck_pool *pool, const ck_linear *linear, const float *x, int64_t ldx,
                    int64_t rows, float *y, int64_t ldy, ck_epilogue epilogue);
 
+// The same for a layer packed as half: x in bfloat16; y in bfloat16, or in float if it is added. A
+// result that is not added takes at most 1536 inputs.
+void ck_linear_run_half(ck_pool *pool, const ck_linear *linear, const uint16_t *x, int64_t ldx,
+                        int64_t rows, void *y, int64_t ldy, ck_epilogue epilogue);
+
 // --- the rest of a block (rest.c) ------------------------------------------------------------------
 
 // y = (x - mean) / sqrt(variance + epsilon) · weight + bias, row by row; [rows, width].
 void ck_layer_norm(ck_pool *pool, ck_level level, const float *x, const float *weight,
                    const float *bias, float epsilon, float *y, int64_t rows, int64_t width);
+void ck_layer_norm_half(ck_pool *pool, ck_level level, const float *x, const float *weight,
+                        const float *bias, float epsilon, uint16_t *y, int64_t rows,
+                        int64_t width);
 
 typedef struct ck_attention_shape {
   int64_t batch, tokens, heads, head_width;
@@ -71,6 +90,9 @@ typedef struct ck_attention_shape {
 // divided by the root of head_width. False if there is too little memory.
 bool ck_attention(ck_pool *pool, ck_level level, const float *qkv, float *y,
                   ck_attention_shape shape);
+// The same in bfloat16; head_width must be even.
+bool ck_attention_half(ck_pool *pool, ck_level level, const uint16_t *qkv, uint16_t *y,
+                       ck_attention_shape shape);
 
 typedef struct ck_image_shape {
   int64_t channels, height, width, patch;

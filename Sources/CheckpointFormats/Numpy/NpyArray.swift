@@ -94,7 +94,9 @@ public struct NpyArray: Sendable {
 
   private func unsigned(at offset: Int, byteCount: Int) throws(CheckpointError) -> Int {
     var value: UInt64 = 0
-    for index in (0..<byteCount).reversed() { value = value << 8 | UInt64(data[offset + index] ?? 0) }
+    for index in (0..<byteCount).reversed() {
+      value = value << 8 | UInt64(data[offset + index] ?? 0)
+    }
     guard let result = Int(exactly: value) else {
       throw .unsupported(
         path: data.file.path, place: "byte \(data.fileOffset + offset)",
@@ -140,7 +142,9 @@ public struct NpyArray: Sendable {
         units.append(data.integer(position, as: UInt32.self) ?? 0)
       }
     case .bytes:
-      for position in offset..<(offset + field.byteCount) { units.append(UInt32(data[position] ?? 0)) }
+      for position in offset..<(offset + field.byteCount) {
+        units.append(UInt32(data[position] ?? 0))
+      }
     default: throw wrongKind(field)
     }
     while units.last == 0 { units.removeLast() }

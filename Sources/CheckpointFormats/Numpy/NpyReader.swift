@@ -49,7 +49,8 @@ struct NpyReader {
       case "fortran_order" where isColumnMajor == nil: isColumnMajor = try truth()
       case "shape" where shape == nil: shape = try sizes()
       default:
-        throw error("key \(key.quoted) is unknown or occurs twice; descr, fortran_order, shape are known")
+        throw error(
+          "key \(key.quoted) is unknown or occurs twice; descr, fortran_order, shape are known")
       }
       if !take(",") {
         try expect("}")
@@ -101,7 +102,8 @@ struct NpyReader {
   // MARK: - The dictionary literal
 
   private mutating func skipSpace() {
-    while position < end, let byte = region[position], byte == 0x20 || byte == 0x0A || byte == 0x09 {
+    while position < end, let byte = region[position], byte == 0x20 || byte == 0x0A || byte == 0x09
+    {
       position += 1
     }
   }
@@ -143,7 +145,9 @@ struct NpyReader {
   private mutating func word() -> String {
     skipSpace()
     let start = position
-    while position < end, let byte = region[position], (0x41...0x7A).contains(byte) { position += 1 }
+    while position < end, let byte = region[position], (0x41...0x7A).contains(byte) {
+      position += 1
+    }
     return region.text(start, position - start) ?? ""
   }
 

@@ -197,7 +197,8 @@ public final class NpyRowWriter {
   public func append(_ values: [Float]) throws(CheckpointError) {
     guard values.count.isMultiple(of: columns) else {
       throw .usage(
-        problem: "\(path.escapedForMessage): \(values.count) values are no whole rows of \(columns)")
+        problem: "\(path.escapedForMessage): \(values.count) values are no whole rows of \(columns)"
+      )
     }
     let result = unsafe values.withUnsafeBytes { buffer -> Result<Void, CheckpointError> in
       do throws(CheckpointError) {

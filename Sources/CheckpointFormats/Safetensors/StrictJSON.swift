@@ -13,6 +13,7 @@ struct StrictJSON {
   /// - Parameters:
   ///   - region: UTF-8 text.
   ///   - what: How messages call the text, for example `header`.
+  /// - Throws: ``CheckpointError`` if the text is not UTF-8.
   init(_ region: ByteRegion, what: String) throws(CheckpointError) {
     self.region = region
     self.what = what
@@ -69,6 +70,8 @@ struct StrictJSON {
   ///   - reader: The reader.
   ///   - limit: The largest number of members.
   ///   - member: Reads the value of a key and throws on a key it does not accept.
+  /// - Throws: ``CheckpointError`` if there is no object, it has too many members or one twice, and
+  ///   what `member` throws.
   static func object(
     _ reader: inout StrictJSON, limit: Int,
     member: (_ key: String, _ reader: inout StrictJSON) throws(CheckpointError) -> Void
@@ -97,6 +100,8 @@ struct StrictJSON {
   /// Reads a string.
   ///
   /// - Parameter maximum: The largest number of UTF-8 bytes.
+  /// - Returns: Its text, without quotes and escapes.
+  /// - Throws: ``CheckpointError`` if there is no string or it is longer.
   mutating func string(maximum: Int) throws(CheckpointError) -> String {
     try expect("\"")
     let start = position
@@ -201,6 +206,8 @@ struct StrictJSON {
   /// Reads an array of integers.
   ///
   /// - Parameter limit: The largest number of elements.
+  /// - Returns: The elements.
+  /// - Throws: ``CheckpointError`` if there is no such array or it is longer.
   mutating func integers(limit: Int) throws(CheckpointError) -> [Int] {
     try expect("[")
     var values: [Int] = []

@@ -84,7 +84,12 @@ extension PickleMachine {
     case (.inspect, _), (.records, .foreign): break
     case (.strict, .foreign):
       throw Problem(
-        "applies global \(global.fullName), which is not allowed unless foreign records are accepted")
+        "applies global \(global.fullName), which is not allowed unless foreign records are accepted"
+      )
+    case _ where global.module.hasPrefix("torch.nn.modules."):
+      throw Problem(
+        "applies global \(global.fullName.escapedForMessage), which is not allowed: the file holds a "
+          + "module, a program; save its state_dict() instead")
     default:
       throw Problem(
         "applies global \(global.fullName.escapedForMessage), which is not allowed")

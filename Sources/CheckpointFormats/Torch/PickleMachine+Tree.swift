@@ -128,7 +128,8 @@ extension PickleMachine {
     case .dtype: break
     case _ where policy != .strict: break
     default:
-      throw structure("global \(global.fullName.escapedForMessage) stands where a value is expected")
+      throw structure(
+        "global \(global.fullName.escapedForMessage) stands where a value is expected")
     }
     arena.nodes[Int(handle)] = .name(global.fullName)
   }

@@ -59,7 +59,7 @@ struct PickleMachine {
   private var marks: [Int] = []
   private var memo: [Int32] = []
   private var memoCount = 0
-  private(set) var position = 0
+  var position = 0
   private var opcodeOffset = 0
   private var opcodeByte: UInt8 = 0
   /// The handles of small values that occur often.
@@ -188,57 +188,6 @@ struct PickleMachine {
     if version != 2 { note("\(stream) uses pickle protocol \(version) instead of 2") }
   }
 
-  private mutating func number(_ opcode: PickleOpcode) throws(Problem) {
-    switch opcode {
-    case .binint1: push(.integer(Int(try read(UInt8.self))))
-    case .binint2: push(.integer(Int(try read(UInt16.self))))
-    case .binint: push(.integer(Int(try read(Int32.self))))
-    case .binfloat: push(.float(Double(bitPattern: try read(UInt64.self).byteSwapped)))
-    default:
-      let length =
-        opcode == .long1 ? Int(try read(UInt8.self)) : Int(try read(Int32.self))
-      guard length >= 0, length <= 16 else {
-        throw Problem("holds an integer of \(length) bytes; at most 16 are read")
-      }
-      var value: Int128 = 0
-      for index in 0..<length {
-        let byte = try read(UInt8.self)
-        value |= Int128(byte) << Int128(8 * index)
-        if index == length - 1, length < 16, byte >= 0x80 { value -= Int128(1) << Int128(8 * length) }
-      }
-      if let small = Int(exactly: value) {
-        push(.integer(small))
-      } else {
-        arena.bigIntegers.append(value)
-        push(.bigInteger(arena.bigIntegers.count - 1))
-      }
-    }
-  }
-
-  private mutating func text(_ opcode: PickleOpcode) throws(Problem) {
-    let length: UInt64
-    switch opcode {
-    case .shortBinstring, .shortBinunicode, .shortBinbytes: length = UInt64(try read(UInt8.self))
-    case .binunicode8: length = try read(UInt64.self)
-    default: length = UInt64(try read(UInt32.self))
-    }
-    guard length <= UInt64(Limit.text), let part = region.slice(position, Int(length)) else {
-      throw Problem(
-        "holds a text of \(length) bytes; \(region.count - position) bytes are left, and at most "
-          + "\(Limit.text) are read")
-    }
-    position += part.count
-    let isBytes = opcode == .binbytes || opcode == .shortBinbytes
-    if !isBytes, let value = part.text(0, part.count) {
-      push(.string(value))
-    } else if isBytes || (opcode == .shortBinstring && policy != .strict) {
-      arena.byteStrings.append(unsafe Array(part.bytes))
-      push(.bytes(arena.byteStrings.count - 1))
-    } else {
-      throw Problem("holds a text that is not valid UTF-8")
-    }
-  }
-
   private mutating func global(_ opcode: PickleOpcode) throws(Problem) {
     let module: String
     let name: String
@@ -259,32 +208,12 @@ struct PickleMachine {
     let symbol = PickleSymbol.named(module, name)
     globals.append(
       Global(
-        module: PickleSymbol.modernModule(module), name: name, offset: opcodeOffset, symbol: symbol))
+        module: PickleSymbol.modernModule(module), name: name, offset: opcodeOffset, symbol: symbol)
+    )
     push(.symbol(globals.count - 1))
   }
 
-  private mutating func line() throws(Problem) -> String {
-    guard let end = region.firstIndex(of: 0x0A, from: position, limit: Limit.name + 1),
-      let text = region.text(position, end - position)
-    else {
-      throw Problem("holds a name that is not UTF-8 or is longer than \(Limit.name) bytes")
-    }
-    position = end + 1
-    return text
-  }
-
   // MARK: - Stack and memo
-
-  /// Reads a little-endian number after the opcode.
-  private mutating func read<Value: FixedWidthInteger & BitwiseCopyable>(
-    _ type: Value.Type
-  ) throws(Problem) -> Value {
-    guard let value = region.integer(position, as: type) else {
-      throw Problem("lacks its operand: the pickle is cut off")
-    }
-    position += MemoryLayout<Value>.size
-    return value
-  }
 
   /// Notes something for the log, unless it was noted before.
   mutating func note(_ text: String) {

@@ -1,4 +1,6 @@
-/// What a global name in a pickle stands for. A symbol is a tag; there is nothing behind it to call.
+/// What a global name in a pickle stands for.
+///
+/// A symbol is a tag; there is nothing behind it to call.
 enum PickleSymbol: Equatable {
   case orderedDict
   case rebuildTensorV2

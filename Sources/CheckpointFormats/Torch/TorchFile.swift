@@ -71,7 +71,9 @@ final class ZipWriter {
     let isLarge = bytes.count >= 0xFFFF_FFFF
     let size = isLarge ? 0xFFFF_FFFF : bytes.count
     var sizes: [UInt8] = []
-    if isLarge { sizes = number(1, 2) + number(16, 2) + number(bytes.count, 8) + number(bytes.count, 8) }
+    if isLarge {
+      sizes = number(1, 2) + number(16, 2) + number(bytes.count, 8) + number(bytes.count, 8)
+    }
 
     let start = offset + 30 + fullName.count + sizes.count + 4
     let padding = (64 - start % 64) % 64

@@ -187,11 +187,6 @@ struct TorchZipLayout {
           problem: "it lies outside the folder \(String(folder).quoted) of the archive")
       }
       let role = String(member.name.dropFirst(folder.count))
-      if role == "constants.pkl" || role.hasPrefix("code/") {
-        throw .container(
-          path: path, problem: "is a TorchScript archive (a program), not a weight file",
-          advice: "load it in PyTorch and save its state_dict() with torch.save")
-      }
       if role.hasPrefix("data/"), TorchZipLayout.isNumber(role.dropFirst(5)) {
         storages[String(role.dropFirst(5))] = member
         continue
@@ -203,7 +198,8 @@ struct TorchZipLayout {
       default:
         throw .structure(
           path: path, place: "member \(member.name.quoted)",
-          problem: "torch.save writes no such member; the file is something else or was tampered with")
+          problem:
+            "torch.save writes no such member; the file is something else or was tampered with")
       }
       byRole[role] = member
     }

@@ -46,7 +46,8 @@ struct TorchStorages {
   /// Notes a reference to a storage.
   ///
   /// Returns the position of the reference, or throws a description of what is wrong.
-  mutating func refer(to storage: Storage, view: (offset: Int, count: Int)?) throws(Problem) -> Int {
+  mutating func refer(to storage: Storage, view: (offset: Int, count: Int)?) throws(Problem) -> Int
+  {
     let index: Int
     if let known = positions[storage.key] {
       let other = storages[known]
@@ -115,8 +116,9 @@ struct TorchStorages {
     views.append(
       View(
         storage: reference.storage, scalarType: type,
-        offset: count > 0 ? reference.offset * (storage.isUntyped ? 1 : type.byteCount)
-          + offset * type.byteCount : 0,
+        offset: count > 0
+          ? reference.offset * (storage.isUntyped ? 1 : type.byteCount)
+            + offset * type.byteCount : 0,
         span: count > 0 ? (last - offset + 1) * type.byteCount : 0, shape: shape,
         strides: strides, count: count))
     return views.count - 1

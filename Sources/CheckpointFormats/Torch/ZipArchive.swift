@@ -88,7 +88,8 @@ struct ZipArchive {
     guard result.offset.checkedSum(result.size) == limit else {
       throw error(
         "zip directory",
-        "it is said to span \(result.size) bytes from \(result.offset), but it must end at \(limit)")
+        "it is said to span \(result.size) bytes from \(result.offset), but it must end at \(limit)"
+      )
     }
     return result
   }
@@ -178,6 +179,7 @@ struct ZipArchive {
     guard flags & ~0x808 == 0 else {
       throw error(place, "flags \(hex(UInt32(flags))): it is encrypted or of an unknown kind")
     }
+    try refuseForeign(name)
     guard method == 0 else {
       throw error(
         place, "compression method \(method); PyTorch stores members uncompressed (method 0)")
@@ -230,6 +232,21 @@ struct ZipArchive {
     return nil
   }
 
+  /// Says what an archive is that other programs write; their members may be compressed.
+  private func refuseForeign(_ name: String) throws(CheckpointError) {
+    let inside = name.firstIndex(of: "/").map { name[name.index(after: $0)...] } ?? ""
+    if inside == "constants.pkl" || inside.hasPrefix("code/") {
+      throw .container(
+        path: region.file.path, problem: "is a TorchScript archive (a program), not a weight file",
+        advice: "load it in PyTorch and save its state_dict() with torch.save")
+    }
+    if name.hasSuffix(".npy") {
+      throw .container(
+        path: region.file.path, problem: "is an archive of numpy arrays, not a weight file",
+        advice: "save the weights as safetensors or with torch.save")
+    }
+  }
+
   private func checkName(_ name: String) throws(CheckpointError) {
     let parts = name.split(separator: "/", omittingEmptySubsequences: false)
     guard !name.isEmpty, name.utf8.count <= 1024, !parts.contains(""), !parts.contains(".."),
@@ -267,7 +284,8 @@ struct ZipArchive {
       Int(nameLength) == central.name.utf8.count, agrees(packed, stated), agrees(plain, stated),
       checksum == central.checksum || (isDeferred && checksum == 0)
     else {
-      throw error(place, "its local header contradicts the directory (name, flags, size or checksum)")
+      throw error(
+        place, "its local header contradicts the directory (name, flags, size or checksum)")
     }
     let dataStart = start + 30 + Int(nameLength) + Int(extraLength)
     guard dataStart <= limit, size <= limit - dataStart, let data = region.slice(dataStart, size)

@@ -85,7 +85,7 @@ public struct TokenBatch: Sendable {
 }
 
 /// Runs the forward pass of a backbone.
-protocol BackboneEngine {
+package protocol BackboneEngine {
   /// The model's sizes.
   var config: VisionTransformerConfig { get }
   /// What computes, for people: `AVX2, 2 threads`.

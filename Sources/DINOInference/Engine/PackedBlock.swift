@@ -39,12 +39,12 @@ struct PackedBlock {
 struct LayerWeights {
   private let parameters: [String: Tensor]
   private let level: ProcessorLevel
-  private let roundsMatrices: Bool
+  private let numbers: ProcessorEngine.Numbers
 
-  init(_ model: VisionTransformer, level: ProcessorLevel, roundsMatrices: Bool) {
+  init(_ model: VisionTransformer, level: ProcessorLevel, numbers: ProcessorEngine.Numbers) {
     parameters = model.stateDict
     self.level = level
-    self.roundsMatrices = roundsMatrices
+    self.numbers = numbers
   }
 
   /// A parameter as floats.
@@ -57,18 +57,19 @@ struct LayerWeights {
 
   /// A linear layer or a convolution whose stride is its kernel.
   func linear(
-    _ name: String, scale: String? = nil, isGated: Bool = false
+    _ name: String, scale: String? = nil, isGated: Bool = false, isExact: Bool = false
   ) throws(TorchError) -> PackedLinear {
     guard var weight = parameters[name + ".weight"], let outputs = weight.shape.first else {
       throw TorchError("pack", "the model has no parameter \(name).weight")
     }
-    if roundsMatrices { weight = try weight.to(dtype: .bfloat16) }
+    if numbers == .rounded { weight = try weight.to(dtype: .bfloat16) }
     let values = PackedLinear.Values(
       weight: try weight.floats(),
       bias: parameters[name + ".bias"] == nil ? [] : try values(name + ".bias"),
       scale: try scale.map { name throws(TorchError) in try self.values(name) } ?? [])
     return PackedLinear(
-      values, inputs: weight.elementCount / max(outputs, 1), isGated: isGated, level: level)
+      values, inputs: weight.elementCount / max(outputs, 1), isGated: isGated,
+      isHalf: numbers == .bfloat16 && !isExact, level: level)
   }
 
   /// A layer norm.

@@ -1,17 +1,28 @@
-internal import DINOModels
+package import DINOModels
 internal import Imaging
-internal import Kernels
-internal import Torch
+package import Kernels
+package import Torch
 
-/// The forward pass by this package's own kernels, in single precision.
+/// The forward pass by this package's own kernels, in single precision or with bfloat16 operands.
 ///
 /// Each linear layer is packed once, with LayerScale as part of it. The residual stream lies in one
-/// buffer to which the layers add their results; attention never forms more than a few rows of
-/// scores.
+/// buffer of single precision to which the layers add their results; attention never forms more than a
+/// few rows of scores.
 ///
 /// Shapes: `M` rows, the tokens of all images; `D` width.
-final class ProcessorEngine: BackboneEngine {
-  let config: VisionTransformerConfig
+package final class ProcessorEngine: BackboneEngine {
+  /// What matrices and the tokens between them are made of.
+  package enum Numbers: Sendable {
+    /// Single precision.
+    case float32
+    /// Weights rounded to bfloat16, computed in single precision: for processors without bfloat16.
+    case rounded
+    /// bfloat16 with sums in single precision.
+    case bfloat16
+  }
+
+  package let config: VisionTransformerConfig
+  private let numbers: Numbers
   private let kernels: ProcessorKernels
   private let patchEmbed: PackedLinear
   /// Class token and registers, `[1 + R, D]`.
@@ -23,8 +34,9 @@ final class ProcessorEngine: BackboneEngine {
   /// Positions by grid, `[1 + N, D]`.
   private var positions: [PatchGrid: [Float]] = [:]
 
-  var summary: String {
-    "\(kernels.level.name) kernels, \(kernels.threads) thread\(kernels.threads == 1 ? "" : "s")"
+  package var summary: String {
+    "\(kernels.level.name) kernels\(numbers == .bfloat16 ? " in bfloat16" : ""), "
+      + "\(kernels.threads) thread\(kernels.threads == 1 ? "" : "s")"
   }
 
   /// Packs a model; the model itself is no longer needed then.
@@ -33,16 +45,20 @@ final class ProcessorEngine: BackboneEngine {
   ///   - model: The model.
   ///   - threads: The number of threads.
   ///   - level: The instruction set.
-  ///   - roundsWeights: Whether matrices are rounded to bfloat16 first.
-  init(
+  ///   - numbers: What matrices are made of; odd widths stay with rounded weights.
+  package init(
     _ model: VisionTransformer, threads: Int, level: ProcessorLevel = .best,
-    roundsWeights: Bool = false
+    numbers: Numbers = .float32
   ) throws(TorchError) {
     config = model.config
     kernels = ProcessorKernels(threads: threads, level: level)
     posEmbed = model.posEmbed
-    let weights = LayerWeights(model, level: level, roundsMatrices: roundsWeights)
-    patchEmbed = try weights.linear("patch_embed.proj")
+    let hasPairs =
+      config.headDim.isMultiple(of: 2) && config.ffnHiddenDim.isMultiple(of: 2)
+      && config.embedDim <= ProcessorKernels.mostHalfInputs
+    self.numbers = numbers == .bfloat16 && !hasPairs ? .rounded : numbers
+    let weights = LayerWeights(model, level: level, numbers: self.numbers)
+    patchEmbed = try weights.linear("patch_embed.proj", isExact: true)
     prefix =
       try weights.values("cls_token")
       + (config.numRegisterTokens > 0 ? weights.values("register_tokens") : [])
@@ -54,7 +70,7 @@ final class ProcessorEngine: BackboneEngine {
     norm = try weights.norm("norm")
   }
 
-  func tokens(
+  package func tokens(
     of images: ImageBatch, after chosen: [Int], normalize: Bool
   ) throws(InferenceError) -> [TokenBatch] {
     let grid = try grid(of: images)
@@ -63,7 +79,11 @@ final class ProcessorEngine: BackboneEngine {
     do { try embed(images, grid, into: space) } catch { throw .torch(error) }
     var results: [TokenBatch] = []
     for (index, block) in blocks.enumerated() {
-      run(block, on: space, batch: images.count)
+      if let half = space.half {
+        run(block, on: space, half, batch: images.count)
+      } else {
+        run(block, on: space, batch: images.count)
+      }
       guard chosen.contains(index) else { continue }
       let output = normalize ? space.mixed : space.stream
       if normalize { run(norm, space.stream, into: space.mixed) }
@@ -121,6 +141,25 @@ final class ProcessorEngine: BackboneEngine {
     kernels.linear(block.contract, space.hidden, into: space.stream, .add)
   }
 
+  private func run(
+    _ block: PackedBlock, on space: Workspace, _ half: HalfWorkspace, batch: Int
+  ) {
+    run(block.norm1, space.stream, into: half.mixed)
+    kernels.linear(block.qkv, half.mixed, into: half.queriesKeysValues)
+    kernels.attention(
+      half.queriesKeysValues, into: half.mixed, batch: batch, heads: config.numHeads)
+    kernels.add(block.proj, half.mixed, to: space.stream)
+    run(block.norm2, space.stream, into: half.mixed)
+    kernels.linear(
+      block.expand, half.mixed, into: half.hidden, config.ffnLayer.isGated ? .gate : .gelu)
+    kernels.add(block.contract, half.hidden, to: space.stream)
+  }
+
+  private func run(_ norm: PackedNorm, _ x: Matrix, into y: HalfMatrix) {
+    kernels.layerNorm(
+      x, weight: norm.weight, bias: norm.bias, epsilon: Float(config.layerNormEpsilon), into: y)
+  }
+
   private func run(_ norm: PackedNorm, _ x: Matrix, into y: Matrix) {
     kernels.layerNorm(
       x, weight: norm.weight, bias: norm.bias, epsilon: Float(config.layerNormEpsilon), into: y)
@@ -131,7 +170,8 @@ final class ProcessorEngine: BackboneEngine {
     if let workspace, workspace.stream.rows == rows, workspace.patches.rows == patches {
       return workspace
     }
-    let made = Workspace(rows: rows, patches: patches, config)
+    let made = Workspace(
+      rows: rows, patches: patches, config, isHalf: numbers == .bfloat16)
     workspace = made
     return made
   }
@@ -149,15 +189,31 @@ private struct Workspace {
   let hidden: Matrix
   /// Patches of the images, `[B · N, C · p · p]`.
   let patches: Matrix
+  /// In place of the middle three, if operands are bfloat16.
+  let half: HalfWorkspace?
 
-  init(rows: Int, patches: Int, _ config: VisionTransformerConfig) {
+  init(rows: Int, patches: Int, _ config: VisionTransformerConfig, isHalf: Bool) {
     func matrix(_ rows: Int, _ columns: Int) -> Matrix {
       Matrix(FloatBuffer(count: rows * columns), rows: rows, columns: columns)
     }
     stream = matrix(rows, config.embedDim)
     mixed = matrix(rows, config.embedDim)
-    queriesKeysValues = matrix(rows, 3 * config.embedDim)
-    hidden = matrix(rows, config.ffnHiddenDim)
+    queriesKeysValues = matrix(isHalf ? 0 : rows, 3 * config.embedDim)
+    hidden = matrix(isHalf ? 0 : rows, config.ffnHiddenDim)
     self.patches = matrix(patches, config.inChannels * config.patchSize * config.patchSize)
+    half = isHalf ? HalfWorkspace(rows: rows, config) : nil
+  }
+}
+
+/// Tokens between the layers in bfloat16; names as in ``Workspace``.
+private struct HalfWorkspace {
+  let mixed: HalfMatrix
+  let queriesKeysValues: HalfMatrix
+  let hidden: HalfMatrix
+
+  init(rows: Int, _ config: VisionTransformerConfig) {
+    mixed = HalfMatrix(rows: rows, columns: config.embedDim)
+    queriesKeysValues = HalfMatrix(rows: rows, columns: 3 * config.embedDim)
+    hidden = HalfMatrix(rows: rows, columns: config.ffnHiddenDim)
   }
 }

@@ -49,6 +49,23 @@ enum HuggingFaceNames {
   static let queryKeyValue = ["query", "key", "value"].map { "attention.attention.\($0)" }
   static let blockPrefix = "encoder.layer."
 
+  /// Names that state dictionaries of transformers 5.24 and later have in memory; `save_pretrained`
+  /// translates them back, `torch.save` does not.
+  private static let inMemory = [
+    ("attention.q_proj", "attention.attention.query"),
+    ("attention.k_proj", "attention.attention.key"),
+    ("attention.v_proj", "attention.attention.value"),
+    ("attention.o_proj", "attention.output.dense"),
+  ].map { (from: $0.0, to: $0.1) }
+
+  /// The published name of a tensor that may have its name in memory.
+  static func published(_ name: String) -> String {
+    guard let block = BlockName(name, prefix: blockPrefix),
+      let rest = rename(block.rest, inMemory)
+    else { return name }
+    return "\(blockPrefix)\(block.index).\(rest)"
+  }
+
   /// Replaces a prefix that ends at a dot or at the end of the name.
   static func rename(_ name: String, _ table: [(from: String, to: String)]) -> String? {
     for (from, to) in table where name.hasPrefix(from) {

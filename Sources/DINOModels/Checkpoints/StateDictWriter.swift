@@ -1,5 +1,5 @@
 internal import CheckpointFormats
-public import Torch
+internal import Torch
 
 /// Writes a backbone's weights into one file in the form of another library.
 public enum StateDictWriter {

@@ -15,9 +15,9 @@ public struct ModelExpectation: Equatable, Sendable {
 }
 
 extension VisionTransformer {
-  /// Builds the model that a weight file holds. Nothing may be missing or left over.
+  /// Builds the model that a weight file holds.
   ///
-  /// Key style, prefixes, chunks, registers and the grid of positions are found out by themselves.
+  /// Nothing may be missing or left over. Key style, prefixes, chunks, registers and the grid of positions are found out by themselves.
   /// float32 tensors stay in the mapped file; other types are converted.
   ///
   /// - Parameters:

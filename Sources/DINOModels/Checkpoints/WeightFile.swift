@@ -32,11 +32,14 @@ public struct WeightFile: Sendable {
   /// - Parameters:
   ///   - path: A `.safetensors`, `.pth`, `.bin` file or an index of shards.
   ///   - network: Which network of a training checkpoint is wanted.
+  ///   - options: What is accepted beyond the strict default.
   /// - Throws: ``ModelError`` if the file is refused or holds no backbone.
-  public init(path: String, network: Network = .teacher) throws(ModelError) {
+  public init(
+    path: String, network: Network = .teacher, options: CheckpointOptions = CheckpointOptions()
+  ) throws(ModelError) {
     let checkpoint: Checkpoint
     do {
-      checkpoint = try Checkpoint.read(path)
+      checkpoint = try Checkpoint.read(path, options: options)
     } catch {
       throw .checkpoint(error)
     }
@@ -57,11 +60,13 @@ public struct WeightFile: Sendable {
     var classifier: [String: StoredTensor] = [:]
     for (name, tensor) in checkpoint.tensors {
       switch names.place(of: name) {
-      case .backbone(let clean):
+      case .backbone(let part):
+        let clean = HuggingFaceNames.published(part)
         guard backbone.updateValue(tensor, forKey: clean) == nil else {
           throw .unrecognized(
             path: path,
-            problem: "two tensors are both \(clean) once wrappers' prefixes are taken off; name "
+            problem:
+              "two tensors are both \(clean.quoted) once wrappers' prefixes are taken off; name "
               + "the network with --network teacher or student")
         }
       case .classifier(let clean): classifier[clean] = tensor
@@ -87,8 +92,9 @@ public struct WeightFile: Sendable {
   private static func complaint(about checkpoint: Checkpoint) -> String {
     let names = checkpoint.tensors.names
     guard !names.isEmpty else { return "the file holds no tensors" }
-    let some = names.prefix(4).joined(separator: ", ")
-    return "found \(names.count) tensors (\(some)\(names.count > 4 ? ", …" : "")) but no DINOv2 "
+    let some = names.prefix(4).map(\.escapedForMessage).joined(separator: ", ")
+    let count = names.count == 1 ? "1 tensor" : "\(names.count) tensors"
+    return "found \(count) (\(some)\(names.count > 4 ? ", …" : "")) but no DINOv2 "
       + "backbone: expected cls_token and patch_embed.proj.weight (Meta, timm) or "
       + "embeddings.cls_token (Hugging Face), alone or below teacher, backbone, module or model"
   }

@@ -31,7 +31,8 @@ public final class LinearClassifier {
       var tensors: [String: StoredTensor] = [:]
       for (name, tensor) in checkpoint.tensors {
         // Training code of the original wraps the layer as `linear` or `classifier`.
-        tensors[name.split(whereSeparator: { $0 == "." || $0 == "/" }).last.map(String.init) ?? name] =
+        tensors[
+          name.split(whereSeparator: { $0 == "." || $0 == "/" }).last.map(String.init) ?? name] =
           tensor
       }
       return try LinearClassifier(tensors, path: path, embedDim: embedDim)

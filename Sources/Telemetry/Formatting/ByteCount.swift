@@ -14,7 +14,8 @@ public struct ByteCount: Sendable, Hashable, CustomStringConvertible {
     var value = Double(bytes)
     var unit = "B"
     // 999.95 and more would round to "1000.0", which belongs to the next unit.
-    for next in ["kB", "MB", "GB", "TB", "PB", "EB"] where unit == "B" || value.magnitude >= 999.95 {
+    let units = ["kB", "MB", "GB", "TB", "PB", "EB"]
+    for next in units where unit == "B" || value.magnitude >= 999.95 {
       value /= 1_000
       unit = next
     }

@@ -4,7 +4,7 @@ internal import Glibc
 ///
 /// Counts and times are both weighted by `exp(-age / τ)`; their quotient has no bias at the start,
 /// unlike a running mean that begins at zero.
-struct RateEstimator: Sendable {
+package struct RateEstimator: Sendable {
   /// The age at which an observation counts 1/e, in seconds: slow enough for a steady display, fast
   /// enough to show a change within ten seconds.
   private static let memory = 5.0
@@ -17,13 +17,13 @@ struct RateEstimator: Sendable {
   private var last: Duration
 
   /// Starts to observe.
-  init(at now: Duration) { last = now }
+  package init(at now: Duration) { last = now }
 
   /// Events per second, `nil` as long as too little was seen.
-  var perSecond: Double? { weightedSeconds > 0 ? weightedCount / weightedSeconds : nil }
+  package var perSecond: Double? { weightedSeconds > 0 ? weightedCount / weightedSeconds : nil }
 
   /// Adds events that happened since the last call.
-  mutating func add(_ count: Int, at now: Duration) {
+  package mutating func add(_ count: Int, at now: Duration) {
     waitingCount += Double(count)
     let seconds = (now - last).seconds
     guard seconds >= RateEstimator.shortest else { return }

@@ -30,7 +30,7 @@ public struct Terminal: Sendable {
       isTerminal: isatty(descriptor) == 1, descriptor: descriptor, environment: environment)
   }
 
-  init(isTerminal: Bool, descriptor: Int32, environment: (String) -> String?) {
+  package init(isTerminal: Bool, descriptor: Int32, environment: (String) -> String?) {
     self.descriptor = descriptor
     isInteractive = isTerminal && environment("TERM") != "dumb"
     // https://no-color.org: any value but the empty one switches colours off.

@@ -56,7 +56,9 @@ public struct TextTable: Sendable, CustomStringConvertible {
   private func lines(heading style: (String) -> String) -> [String] {
     var widths = columns.map { $0.heading.displayWidth }
     for row in rows {
-      for (index, cell) in row.enumerated() { widths[index] = max(widths[index], cell.displayWidth) }
+      for (index, cell) in row.enumerated() {
+        widths[index] = max(widths[index], cell.displayWidth)
+      }
     }
     let body = rows.map { line($0, widths) }
     guard columns.contains(where: { !$0.heading.isEmpty }) else { return body }

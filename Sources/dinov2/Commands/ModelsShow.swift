@@ -70,13 +70,3 @@ struct ModelsShow: AsyncParsableCommand {
     }
   }
 }
-
-/// A weight file or model folder, opened strictly.
-enum ModelFile {
-  /// Loads what a path leads to.
-  static func load(_ path: String) throws -> (model: VisionTransformer, file: WeightFile) {
-    if ModelFolder.exists(at: path) { return try ModelFolder.load(path) }
-    let file = try WeightFile(path: path)
-    return (try VisionTransformer.load(file), file)
-  }
-}

@@ -1,0 +1,134 @@
+"""Lets the contenders of a row take turns, and watches that nothing else takes the cores."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import machine
+import report
+from contender import Contender, ContenderError, Row, Spec
+
+# A rest before each turn outlasts the time for which OpenMP, TBB and ONNX Runtime threads wait
+# actively after a pass, so nobody's turn is slowed by another's spinning threads.
+REST_SECONDS = 0.075
+# A worker that uses more than this share of a core while it should be idle disturbs the others.
+IDLE_SHARE = 0.03
+# Above this share of all cores, programs that are no contenders spoil the times.
+OTHERS_SHARE = 0.10
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the contenders take turns."""
+
+    program: Path
+    peers: tuple[str, ...]
+    rounds: int
+    warmup: int
+    settle: int
+    threads: int
+
+
+@dataclass
+class Group:
+    """The results of one row in one precision."""
+
+    row: Row
+    precision: str
+    contenders: list[Contender] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)
+    others_share: float = 0.0  # of all cores, used while every contender rests
+
+    def best(self, peer: str) -> Contender | None:
+        """Returns the peer's fastest setting."""
+        own = [c for c in self.contenders if c.spec.peer == peer and c.samples_ms]
+        return min(own, key=lambda c: report.median(c.samples_ms), default=None)
+
+    def drop(self, contender: Contender, reason: str) -> None:
+        """Takes a contender that failed out of the race, with its samples."""
+        say(f"{contender.spec.name} is left out: {reason}")
+        self.failures[contender.spec.name] = reason
+        self.contenders.remove(contender)
+        contender.stop()
+
+
+class RestWatch:
+    """Rests, and sums up how busy the machine is meanwhile."""
+
+    def __init__(self) -> None:
+        self._busy = 0
+        self._total = 0
+
+    @property
+    def busy_share(self) -> float:
+        return self._busy / self._total if self._total else 0.0
+
+    def rest(self) -> None:
+        busy, total = machine.processor_ticks()
+        time.sleep(REST_SECONDS)
+        busy_after, total_after = machine.processor_ticks()
+        self._busy += busy_after - busy
+        self._total += total_after - total
+
+
+def measure(group: Group, specs: list[Spec], settings: Settings) -> None:
+    """Starts all contenders of a row, lets them take turns, and stops them."""
+    environment = machine.environment(settings.threads)
+    label = f"{group.row.name}-{group.precision}"
+    try:
+        for spec in specs:
+            say(f"{label}: starting {spec.name}")
+            log = report.WORK / "logs" / f"{label}-{spec.name.replace('/', '-')}.txt"
+            try:
+                group.contenders.append(Contender.start(spec, environment, log))
+            except (ContenderError, OSError, ValueError) as error:
+                group.failures[spec.name] = str(error)
+                say(f"{spec.name} is left out: {error}")
+        _take_turns(group, settings)
+        _note_idling(group)
+    finally:
+        for contender in group.contenders:
+            contender.stop()
+
+
+def _take_turns(group: Group, settings: Settings) -> None:
+    """Runs the rounds. Each starts with another contender, every second one goes backwards."""
+    watch = RestWatch()
+    for number in range(settings.warmup + settings.rounds):
+        shift = number % max(1, len(group.contenders))
+        order = group.contenders[shift:] + group.contenders[:shift]
+        for contender in reversed(order) if number % 2 else order:
+            watch.rest()
+            try:
+                for _ in range(settings.settle):
+                    contender.run()
+                sample = contender.run()
+            except ContenderError as error:
+                group.drop(contender, str(error))
+                continue
+            if number >= settings.warmup:
+                contender.samples_ms.append(sample)
+    group.others_share = watch.busy_share
+    if group.others_share > OTHERS_SHARE:
+        say(f"warning: other programs used {group.others_share:.0%} of the cores; do not trust this")
+
+
+def _note_idling(group: Group) -> None:
+    """Checks what the method stands on: who waits for its turn uses no processor time."""
+    time.sleep(REST_SECONDS)
+    start_time = time.monotonic()
+    before = [contender.cpu_seconds() for contender in group.contenders]
+    time.sleep(1)
+    for contender, start in zip(group.contenders, before, strict=True):
+        share = (contender.cpu_seconds() - start) / (time.monotonic() - start_time)
+        contender.details["idle_cpu_share"] = round(share, 3)
+        if share > IDLE_SHARE:
+            say(f"warning: {contender.spec.name} uses {share:.0%} of a core while it waits")
+
+
+def say(text: str) -> None:
+    """Tells a person what goes on, on standard error."""
+    print(f"compare: {text}", file=sys.stderr, flush=True)
