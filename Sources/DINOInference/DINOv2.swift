@@ -26,6 +26,7 @@ public actor DINOv2 {
   /// The model as libtorch runs it, for attention weights; loaded when first asked for.
   private var explicitModel: VisionTransformer?
 
+  /// The thread that the model lives on.
   public nonisolated var unownedExecutor: UnownedSerialExecutor {
     unsafe thread.asUnownedSerialExecutor()
   }

@@ -3,7 +3,9 @@ public import DINOModels
 public import Imaging
 public import Torch
 
-/// Why features could not be computed. Every description is one line.
+/// Why features could not be computed.
+///
+/// Every description is one line.
 public enum InferenceError: Error, Sendable, CustomStringConvertible {
   /// The caller asked for something impossible.
   case usage(problem: String)
@@ -18,6 +20,7 @@ public enum InferenceError: Error, Sendable, CustomStringConvertible {
   /// A result could not be written.
   case output(path: String, problem: String)
 
+  /// The message, one line.
   public var description: String {
     switch self {
     case .usage(let problem): problem

@@ -50,7 +50,8 @@ public final class FloatBuffer {
   ///   - range: The stretch of the source.
   ///   - start: Where the first float goes.
   public func copy(from other: FloatBuffer, _ range: Range<Int>, at start: Int) {
-    precondition(range.lowerBound >= 0 && range.upperBound <= other.count, "a read beyond the buffer")
+    precondition(
+      range.lowerBound >= 0 && range.upperBound <= other.count, "a read beyond the buffer")
     precondition(start >= 0 && start + range.count <= count, "a write beyond the buffer")
     (pointer + start).update(from: other.pointer + range.lowerBound, count: range.count)
   }

@@ -39,20 +39,26 @@ public protocol TensorElement: BitwiseCopyable, Sendable {
 }
 
 extension Float: TensorElement {
+  /// The type that tensors of it have.
   public static var dtype: DType { .float32 }
 }
 extension Double: TensorElement {
+  /// The type that tensors of it have.
   public static var dtype: DType { .float64 }
 }
 extension Int64: TensorElement {
+  /// The type that tensors of it have.
   public static var dtype: DType { .int64 }
 }
 extension Int32: TensorElement {
+  /// The type that tensors of it have.
   public static var dtype: DType { .int32 }
 }
 extension UInt8: TensorElement {
+  /// The type that tensors of it have.
   public static var dtype: DType { .uint8 }
 }
 extension Bool: TensorElement {
+  /// The type that tensors of it have.
   public static var dtype: DType { .bool }
 }

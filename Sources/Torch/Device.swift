@@ -18,6 +18,7 @@ public enum Device: Hashable, Sendable, CustomStringConvertible {
     return Int(ct_cuda_device_count())
   }()
 
+  /// `cpu`, `cuda:0` or `meta`.
   public var description: String {
     switch self {
     case .cpu: "cpu"

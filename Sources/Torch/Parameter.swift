@@ -35,6 +35,7 @@ public enum Initializer: Equatable, Sendable {
   /// Uniform in ±1/√fanIn: what PyTorch starts linear layers and convolutions from.
   ///
   /// - Parameter fanIn: The number of inputs of one output.
+  /// - Returns: The initializer.
   public static func kaimingUniform(fanIn: Int) -> Initializer {
     .uniform(bound: 1 / Double(Swift.max(fanIn, 1)).squareRoot())
   }

@@ -107,6 +107,7 @@ public final class ParameterStore {
   /// What keeps tensors from being loaded: one line per missing, unexpected or mis-shaped name.
   ///
   /// - Parameter shapes: Shapes by name.
+  /// - Returns: The problems, one line each.
   public func mismatches(with shapes: [String: [Int]]) -> [String] {
     var problems: [String] = []
     let unexpected = shapes.keys.filter { positions[$0] == nil }.sorted()

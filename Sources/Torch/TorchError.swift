@@ -35,6 +35,7 @@ public struct TorchError: Error, Equatable, Sendable, CustomStringConvertible {
     self.message = message
   }
 
+  /// The message, one line.
   public var description: String {
     let given = operands.isEmpty ? "" : " of \(operands.joined(separator: ", "))"
     return "\(operation)\(given): \(message)"

@@ -117,11 +117,8 @@ struct CommandLineTests {
 
     let value = try JSONDecoder().decode(JSONValue.self, from: Data(bench.output.utf8))
     #expect(value["batch"]?.integer == 1 && (value["median_ms"]?.number ?? 0) > 0)
-    for key in ["model", "size", "precision", "device", "threads", "runs", "p90_ms", "images_per_s",
-      "peak_rss_mb"]
-    {
-      #expect(value[key] != nil, "\(key)")
-    }
+    let keys = "model size precision device threads runs p90_ms images_per_s peak_rss_mb"
+    for key in keys.split(separator: " ") { #expect(value[String(key)] != nil, "\(key)") }
     #expect(
       try JSONDecoder().decode(JSONValue.self, from: Data(doctor.output.utf8)).array?.isEmpty
         == false)

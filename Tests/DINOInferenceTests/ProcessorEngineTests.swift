@@ -37,7 +37,8 @@ struct ProcessorEngineTests {
 
       let prefix = "expected.\(tag).plain."
       let (b, d) = (images.count, normed.width)
-      try check((0..<b).flatMap { normed.clsToken($0) }, [b, d], prefix + "x_norm_clstoken", golden)
+      try check(
+        (0..<b).flatMap { normed.clsToken($0) }, [b, d], prefix + "x_norm_clstoken", golden)
       try check(
         (0..<b).flatMap { normed.patchTokens($0) }, [b, normed.grid.count, d],
         prefix + "x_norm_patchtokens", golden)

@@ -15,7 +15,9 @@ struct ProcessorKernelsTests {
     let outputs: Int
     let level: ProcessorLevel
     let threads: Int
-    var testDescription: String { "\(rows)×\(inputs)×\(outputs), \(level.name), \(threads) threads" }
+    var testDescription: String {
+      "\(rows)×\(inputs)×\(outputs), \(level.name), \(threads) threads"
+    }
   }
 
   static let products = levels.flatMap { level in

@@ -1,7 +1,6 @@
 import Synchronization
-import Testing
-
 import Telemetry
+import Testing
 
 /// Outputs that remember, and a clock that the test moves.
 final class Stage: Sendable {

@@ -1,6 +1,5 @@
-import Testing
-
 import Telemetry
+import Testing
 
 @Suite("RateEstimator")
 struct RateEstimatorTests {

@@ -1,6 +1,5 @@
-import Testing
-
 import Telemetry
+import Testing
 
 @Suite("TextTable")
 struct TextTableTests {

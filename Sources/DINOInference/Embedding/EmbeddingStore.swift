@@ -56,8 +56,9 @@ final class EmbeddingStore {
     let earlier = Self.readJournal(job.output + ".journal", settings: settings, job: job)
     do throws(CheckpointError) {
       let path = isSafetensors ? job.output + ".embeddings" : job.output
-      if let earlier, let resumed = try? NpyRowWriter.resume(
-        path, columns: columns, rows: earlier.names.count)
+      if let earlier,
+        let resumed = try? NpyRowWriter.resume(
+          path, columns: columns, rows: earlier.names.count)
       {
         embeddings = resumed
         (done, names, failures) = (earlier.done, earlier.names, earlier.failures)

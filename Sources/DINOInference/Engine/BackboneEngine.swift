@@ -110,7 +110,8 @@ extension BackboneEngine {
     let (p, size) = (config.patchSize, images.size)
     guard images.channels == config.inChannels else {
       throw .usage(
-        problem: "the images have \(images.channels) channels; the model takes \(config.inChannels)")
+        problem: "the images have \(images.channels) channels; the model takes \(config.inChannels)"
+      )
     }
     guard size.height >= p, size.width >= p, size.height.isMultiple(of: p),
       size.width.isMultiple(of: p)

@@ -17,7 +17,7 @@ final class DeviceThread: SerialExecutor {
     let state = Mutex(State())
     let pending = DispatchSemaphore(value: 0)
 
-    /// The next job; waits for one. Nil at the end.
+    /// The next job, for which it waits; nil at the end.
     func next() -> UnownedJob? {
       pending.wait()
       return state.withLock { $0.jobs.isEmpty ? nil : $0.jobs.removeFirst() }

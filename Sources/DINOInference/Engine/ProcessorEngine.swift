@@ -46,6 +46,7 @@ package final class ProcessorEngine: BackboneEngine {
   ///   - threads: The number of threads.
   ///   - level: The instruction set.
   ///   - numbers: What matrices are made of; odd widths stay with rounded weights.
+  /// - Throws: ``TorchError`` if a parameter is missing.
   package init(
     _ model: VisionTransformer, threads: Int, level: ProcessorLevel = .best,
     numbers: Numbers = .float32

@@ -38,8 +38,9 @@ public struct ModelName: Equatable, Sendable {
 
   /// Understands a name, also without `facebook/` or `.lvd142m` and with `timm/` or `hf-hub:`.
   ///
+  /// `nil` if there is no such model.
+  ///
   /// - Parameter text: The name.
-  /// - Returns: `nil` if there is no such model.
   public init?(_ text: String) {
     var name = text
     for prefix in ["hf-hub:", "hf_hub:", "timm/", "facebook/"] where name.hasPrefix(prefix) {

@@ -50,6 +50,8 @@ extension ModelRequest {
   /// Finds the weights and builds the model.
   ///
   /// - Parameter dtype: The type of the parameters.
+  /// - Returns: The model and where it came from.
+  /// - Throws: ``InferenceError`` if there is no such model or its weights do not fit.
   func backbone(dtype: DType) throws(InferenceError) -> LoadedBackbone {
     if let randomSeed { return try random(seed: randomSeed, dtype: dtype) }
     guard let model else {

@@ -3,7 +3,7 @@ import DINOData
 import Foundation
 import Imaging
 
-/// `dinov2 demo`: the tour. Makes or takes images, then runs the commands that it shows.
+/// `dinov2 demo`: makes or takes images, then runs the commands that it shows.
 struct DemoCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "demo",

@@ -53,6 +53,7 @@ struct ModelsConvert: AsyncParsableCommand {
     for note in done.notes { Console.note("note: \(note)") }
     for loss in done.losses { Console.note("not held by the target: \(loss)") }
     Console.print(
-      "\(output): \(done.config.parameterCount) parameters, \(done.style.rawValue) → \(to.rawValue)")
+      "\(output): \(done.config.parameterCount) parameters, \(done.style.rawValue) → \(to.rawValue)"
+    )
   }
 }

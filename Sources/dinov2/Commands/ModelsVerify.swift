@@ -5,7 +5,7 @@ import DINOModels
 import Foundation
 import Telemetry
 
-/// `dinov2 models verify`: is a weight file whole and what it says?
+/// `dinov2 models verify`: whether a weight file is whole.
 struct ModelsVerify: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify",

@@ -43,7 +43,7 @@ struct AttentionCommand: AsyncParsableCommand {
     let preparation = try preprocessing.preprocessing(
       for: model.config, default: SeenImage.preprocessing)
     var sheet = ContactSheet(
-      title: "Attention of the class token, block \(block ?? model.config.depth - 1) - \(model.name)",
+      title: "Attention of the class token - \(model.name)",
       cellSize: Size(height: 240, width: 320))
     for reference in references {
       let image = try reference.decode(preprocessing.decoder)
@@ -64,7 +64,8 @@ struct AttentionCommand: AsyncParsableCommand {
       return .init(
         try image.overlaid(with: values, colorMap: .magma, opacity: 0.75), caption: caption)
     }
-    var cells = [ContactSheet.Cell(image, caption: name.split(separator: "/").last.map(String.init) ?? name)]
+    let shortName = name.split(separator: "/").last.map(String.init) ?? name
+    var cells = [ContactSheet.Cell(image, caption: shortName)]
     cells.append(try drawn(map.mean, "mean of heads"))
     for head in 0..<map.heads { cells.append(try drawn(map.weights(ofHead: head), "head \(head)")) }
     return stride(from: 0, to: cells.count, by: 4).map {

@@ -38,7 +38,8 @@ struct MatchCommand: AsyncParsableCommand {
   @OptionGroup(title: "Model") var modelOptions: ModelOptions
   @OptionGroup(title: "Input") var preprocessing: PreprocessingOptions
 
-  @Flag(help: "Print the pairs as one JSON object, places in pixels of the inputs as the model saw them.")
+  @Flag(
+    help: "Print the pairs as JSON, places (x, y) in pixels of the images as the model saw them.")
   var json = false
 
   private struct Finding: Encodable {
