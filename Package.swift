@@ -16,6 +16,11 @@ let common: [SwiftSetting] =
 /// For targets that never touch raw memory without saying so.
 let safe: [SwiftSetting] = common + [.strictMemorySafety()]
 
+/// For a target whose tests look inside in release too.
+///
+/// No library product holds such a target: a package could not depend on it by version then.
+let testable: [SwiftSetting] = [.unsafeFlags(["-enable-testing"])]
+
 let package = Package(
   name: "swift-dinov2",
   products: [
@@ -64,7 +69,7 @@ let package = Package(
           name: "AsyncHTTPClient", package: "async-http-client", condition: .when(traits: ["Hub"])),
         .product(name: "NIOCore", package: "swift-nio", condition: .when(traits: ["Hub"])),
       ],
-      swiftSettings: safe),
+      swiftSettings: safe + testable),
     .executableTarget(
       name: "dinov2",
       dependencies: [
@@ -94,7 +99,9 @@ let package = Package(
       swiftSettings: common),
     .testTarget(
       name: "DINOInferenceTests",
-      dependencies: ["DINOInference", "DINOModels", "DINOData", "Imaging", "Kernels", "Torch", "CheckpointFormats",
+      dependencies: [
+        "DINOInference", "DINOModels", "DINOData", "Imaging", "Kernels", "Torch",
+        "CheckpointFormats",
         "DINOTestSupport",
       ],
       swiftSettings: common),

@@ -10,6 +10,7 @@ import argparse
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import machine
@@ -54,30 +55,41 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog="example: compare.py --rows s-1-224,b-4-224 --precisions fp32"
     )
-    parser.add_argument("--rows", type=rows, default=rows(",".join(ROWS)), metavar="LIST",
-                        help=f"model-batch-size, comma-separated (default: {','.join(ROWS)})")
-    parser.add_argument("--peers", type=words(*VARIANTS), default=PEERS, metavar="LIST",
-                        help=f"of {','.join(VARIANTS)} (default: {','.join(PEERS)})")
-    parser.add_argument("--precisions", type=words("fp32", "bf16"), default=("fp32", "bf16"),
-                        metavar="LIST", help="fp32, bf16 or both (default)")
-    parser.add_argument("--rounds", type=int, default=15, help="counted rounds (default: 15)")
+    parser.add_argument(
+        "--rows",
+        type=rows,
+        default=rows(",".join(ROWS)),
+        metavar="LIST",
+        help=f"model-batch-size, comma-separated (default: {','.join(ROWS)})",
+    )
+    parser.add_argument(
+        "--peers",
+        type=words(*VARIANTS),
+        default=PEERS,
+        metavar="LIST",
+        help=f"of {','.join(VARIANTS)} (default: {','.join(PEERS)})",
+    )
+    parser.add_argument(
+        "--precisions",
+        type=words("fp32", "bf16"),
+        default=("fp32", "bf16"),
+        metavar="LIST",
+        help="fp32, bf16 or both (default)",
+    )
+    count = report.positive
+    parser.add_argument("--rounds", type=count, default=15, help="counted rounds (default: 15)")
     parser.add_argument("--warmup", type=int, default=3, help="rounds before them (default: 3)")
-    parser.add_argument("--settle", type=int, default=1,
-                        help="uncounted passes at the start of each turn (default: 1)")
-    parser.add_argument("--threads", type=int, default=machine.core_count(),
-                        help="of every contender (default: the number of cores)")
-    parser.add_argument("--program", type=Path, default=report.ROOT / ".build/release/dinov2",
-                        help="our program (default: .build/release/dinov2)")
-    parser.add_argument("--json", type=Path, default=report.WORK / "compare.json",
-                        help="file for every sample")
-    parser.add_argument("--document", type=Path, default=report.DOCUMENT,
-                        help="file with the markers (default: docs/benchmarks.md)")
-    arguments = parser.parse_args()
-    if not arguments.program.exists():
-        parser.error(f"no {arguments.program}: build it with 'make build' or name it by --program")
-    if arguments.rounds < 1:
-        parser.error("--rounds must be at least 1")
-    return arguments
+    parser.add_argument(
+        "--settle", type=int, default=1, help="uncounted passes that begin each turn (default: 1)"
+    )
+    parser.add_argument(
+        "--threads",
+        type=count,
+        default=machine.core_count(),
+        help="of every contender (default: the number of cores)",
+    )
+    report.add_common_arguments(parser, "compare")
+    return parser.parse_args()
 
 
 def rows(text: str) -> list[Row]:
@@ -90,7 +102,7 @@ def rows(text: str) -> list[Row]:
         ) from None
 
 
-def words(*known: str):  # noqa: ANN201 - a parser for argparse
+def words(*known: str) -> Callable[[str], tuple[str, ...]]:
     """Returns a reader of comma-separated lists of known words."""
 
     def parse(text: str) -> tuple[str, ...]:

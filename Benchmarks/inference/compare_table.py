@@ -5,7 +5,7 @@ from __future__ import annotations
 import machine
 import report
 from contender import VARIANTS, Contender
-from turns import OTHERS_SHARE, REST_SECONDS, Group, Settings
+from turns import REST_SECONDS, Group, Settings
 
 TITLES = {
     "ours": "swift-dinov2",
@@ -34,7 +34,7 @@ def as_json(description: dict[str, object], settings: Settings, groups: list[Gro
                 "size": group.row.size,
                 "precision": group.precision,
                 "failures": group.failures,
-                "others_share": round(group.others_share, 3),
+                "others_share": round(group.watch.others_share, 3),
                 "contenders": [contender_json(c, group.row.batch) for c in group.contenders],
             }
             for group in groups
@@ -71,8 +71,7 @@ def markdown(description: dict[str, object], settings: Settings, groups: list[Gr
         ],
     )
     details = report.table(
-        ["Model, batch, size", "Precision", "Setting", "Median ms", "p90 ms", "Images/s",
-         "Peak MB"],  # fmt: skip
+        ["Row", "Precision", "Setting", "Median ms", "p90 ms", "Images/s", "Peak MB"],
         [line for group in groups for line in detail_lines(group)],
     )
     return "\n\n".join(
@@ -119,10 +118,11 @@ def notes(settings: Settings, groups: list[Group]) -> list[str]:
             f"*: the library computes in {', '.join(sorted(others))} on this processor, "
             "whatever it is asked for."
         )
-    disturbed = [g for g in groups if g.others_share > OTHERS_SHARE]
+    disturbed = [f"{g.row.title} {g.precision}" for g in groups if g.watch.is_disturbed]
     if disturbed:
-        rows = ", ".join(f"{g.row.title} {g.precision} ({g.others_share:.0%})" for g in disturbed)
-        found.append(f"Other programs used the cores, so do not trust these rows: {rows}.")
+        found.append(
+            f"Other programs used the cores, so do not trust these rows: {'; '.join(disturbed)}."
+        )
     # The reasons are in the JSON file; they may name folders of the machine.
     failed = [f"{g.row.title} {g.precision} {name}" for g in groups for name in g.failures]
     if failed:

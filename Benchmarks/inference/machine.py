@@ -48,7 +48,7 @@ def sentences(machine: dict[str, object]) -> str:
     assert isinstance(packages, dict) and isinstance(sets, list)
     versions = ", ".join(f"{name} {version}" for name, version in packages.items())
     return (
-        f"Machine: {machine['cpu']}, {machine['cores']} cores ({', '.join(sets) or 'no flags known'}), "
+        f"Machine: {machine['cpu']}, {machine['cores']} cores ({', '.join(sets) or 'unknown'}), "
         f"{machine['memory_gib']} GiB, {machine['system']}. Load average before the run: "
         f"{machine['load_before']}. Python {machine['python']}; {versions}."
     )
@@ -60,17 +60,11 @@ def environment(threads: int) -> dict[str, str]:
     What the caller's shell sets for its own purposes must not help or hinder one of the contenders.
     """
     kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(_THREADING_PREFIXES)
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(_THREADING_PREFIXES)
     }
     return kept | {"OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"}
-
-
-def processor_ticks() -> tuple[int, int]:
-    """Returns how long all cores together were busy so far, and how long there was, in ticks."""
-    # user, nice, system, idle, waiting for a disk, interrupts, ...; /proc/stat has the totals first
-    ticks = [int(text) for text in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
-    idle = ticks[3] + ticks[4]
-    return sum(ticks) - idle, sum(ticks)
 
 
 def _cpuinfo() -> dict[str, str]:

@@ -25,8 +25,7 @@ SEED = 20230414
 
 def timm_model(model: str, size: int) -> torch.nn.Module:
     """Builds the backbone; its output is the normalised class and patch tokens, `[B, 1 + T, D]`."""
-    import mended_torchvision  # noqa: F401 - timm imports torchvision
-    import timm
+    from timm_import import timm
 
     return timm.create_model(
         TIMM_NAMES[model],

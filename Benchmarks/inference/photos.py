@@ -14,7 +14,7 @@ MEGAPIXELS = (1.0, 4.0)
 QUALITY = 90
 # Enlarged pictures lack fine grain, which makes their JPEG files small and quick to decode.
 # A little noise brings them to about what a camera writes, some 0.4 MB a megapixel.
-GRAIN = 4.0
+GRAIN = 6.0
 
 
 def make_photos(folder: Path, source: Path | None, count: int) -> Path:
@@ -44,7 +44,7 @@ def make_photos(folder: Path, source: Path | None, count: int) -> Path:
 
 
 def _pictures(source: Path) -> list[Path]:
-    """Returns the pictures below a folder that Pillow opens and that are no icons, in byte order."""
+    """Returns the pictures below a folder that Pillow opens, icons left out, in byte order."""
     found = []
     for path in sorted(source.rglob("*"), key=lambda p: bytes(p)):
         if path.suffix.lower() not in SUFFIXES:

@@ -1,4 +1,4 @@
-"""What a Python user would write to embed a folder: torchvision's transforms, a DataLoader, timm."""
+"""What a Python user would write to embed a folder: transforms, a DataLoader, timm."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from mended_torchvision import transforms
 from peer_model import load_weights
+from timm_import import transforms
 
 
 class Photos(Dataset):

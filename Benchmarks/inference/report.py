@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import statistics
 from collections.abc import Iterable, Sequence
@@ -14,7 +15,7 @@ WORK = Path(__file__).resolve().parent / ".work"
 HEADINGS = {
     "inference": "Forward pass",
     "embed": "A folder of photographs",
-    "startup": "One image, from a cold start",
+    "startup": "One image, start included",
 }
 _TEMPLATE = """# Benchmarks
 
@@ -22,6 +23,41 @@ Each table was written by a script that runs all contenders side by side: times 
 machine, ratios between programs of the same run much less. `Benchmarks/` holds the scripts and says
 how to run them.
 """
+
+
+def add_common_arguments(parser: argparse.ArgumentParser, name: str) -> None:
+    """Adds the options of all three comparisons."""
+    parser.add_argument(
+        "--program",
+        type=_program,
+        default=str(ROOT / ".build/release/dinov2"),
+        help="our program (default: .build/release/dinov2)",
+    )
+    parser.add_argument(
+        "--json",
+        type=Path,
+        default=WORK / f"{name}.json",
+        help=f"file for every sample (default: {WORK.relative_to(ROOT)}/{name}.json)",
+    )
+    parser.add_argument(
+        "--document",
+        type=Path,
+        default=DOCUMENT,
+        help="file with the markers (default: docs/benchmarks.md)",
+    )
+
+
+def positive(text: str) -> int:
+    """Reads a count for argparse."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number from 1 on")
+    return int(text)
+
+
+def _program(text: str) -> Path:
+    if not Path(text).exists():
+        raise argparse.ArgumentTypeError(f"no {text}: build it by 'make build', or name another")
+    return Path(text).resolve()
 
 
 def write_section(document: Path, name: str, text: str) -> None:

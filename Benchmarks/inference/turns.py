@@ -10,14 +10,13 @@ from pathlib import Path
 import machine
 import report
 from contender import Contender, ContenderError, Row, Spec
+from rest import RestWatch
 
 # A rest before each turn outlasts the time for which OpenMP, TBB and ONNX Runtime threads wait
 # actively after a pass, so nobody's turn is slowed by another's spinning threads.
 REST_SECONDS = 0.075
 # A worker that uses more than this share of a core while it should be idle disturbs the others.
 IDLE_SHARE = 0.03
-# Above this share of all cores, programs that are no contenders spoil the times.
-OTHERS_SHARE = 0.10
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Group:
     precision: str
     contenders: list[Contender] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
-    others_share: float = 0.0  # of all cores, used while every contender rests
+    watch: RestWatch = field(default_factory=lambda: RestWatch(REST_SECONDS))
 
     def best(self, peer: str) -> Contender | None:
         """Returns the peer's fastest setting."""
@@ -53,25 +52,6 @@ class Group:
         self.failures[contender.spec.name] = reason
         self.contenders.remove(contender)
         contender.stop()
-
-
-class RestWatch:
-    """Rests, and sums up how busy the machine is meanwhile."""
-
-    def __init__(self) -> None:
-        self._busy = 0
-        self._total = 0
-
-    @property
-    def busy_share(self) -> float:
-        return self._busy / self._total if self._total else 0.0
-
-    def rest(self) -> None:
-        busy, total = machine.processor_ticks()
-        time.sleep(REST_SECONDS)
-        busy_after, total_after = machine.processor_ticks()
-        self._busy += busy_after - busy
-        self._total += total_after - total
 
 
 def measure(group: Group, specs: list[Spec], settings: Settings) -> None:
@@ -96,7 +76,7 @@ def measure(group: Group, specs: list[Spec], settings: Settings) -> None:
 
 def _take_turns(group: Group, settings: Settings) -> None:
     """Runs the rounds. Each starts with another contender, every second one goes backwards."""
-    watch = RestWatch()
+    watch = group.watch
     for number in range(settings.warmup + settings.rounds):
         shift = number % max(1, len(group.contenders))
         order = group.contenders[shift:] + group.contenders[:shift]
@@ -111,9 +91,8 @@ def _take_turns(group: Group, settings: Settings) -> None:
                 continue
             if number >= settings.warmup:
                 contender.samples_ms.append(sample)
-    group.others_share = watch.busy_share
-    if group.others_share > OTHERS_SHARE:
-        say(f"warning: other programs used {group.others_share:.0%} of the cores; do not trust this")
+    if watch.is_disturbed:
+        say(f"warning: other programs used {watch.others_share:.0%} of the cores meanwhile")
 
 
 def _note_idling(group: Group) -> None:

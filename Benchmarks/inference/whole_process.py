@@ -14,6 +14,7 @@ import numpy as np
 
 import machine
 import report
+from rest import RestWatch
 
 REST_SECONDS = 0.2
 
@@ -63,23 +64,33 @@ class Program:
 
 def interleave(
     programs: list[Program], repetitions: int, threads: int, after: Callable[[], None]
-) -> None:
+) -> RestWatch:
     """Runs every program once to fill the file caches, then `repetitions` times in turn.
 
-    `after` is called once, after the first uncounted runs: a wrong result ends the benchmark early.
+    `after` is called once, after the uncounted runs, so that a wrong result ends the benchmark
+    early. Returns what was seen of other programs.
     """
+    watch = RestWatch(REST_SECONDS)
     environment = machine.environment(threads)
     for number in range(repetitions + 1):
         shift = number % len(programs)
         order = programs[shift:] + programs[:shift]
         for program in reversed(order) if number % 2 else order:
             print(f"run {number} of {repetitions}: {program.name}", file=sys.stderr, flush=True)
-            time.sleep(REST_SECONDS)
+            watch.rest()
             program.run(environment)
         if number == 0:
             after()
             for program in programs:
                 program.seconds.clear()
+    return watch
+
+
+def warning(watch: RestWatch) -> str:
+    """Returns what to add to a section whose times were disturbed."""
+    if not watch.is_disturbed:
+        return ""
+    return "\n\nOther programs used the cores during this run, so do not trust its times."
 
 
 def smallest_cosine(first: Path, second: Path) -> float:

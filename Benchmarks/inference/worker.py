@@ -16,10 +16,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-Forward = Callable[[], object]
+# What a forward pass returns is the library's own business; only its `tokens` reads it.
+Forward = Callable[[], Any]
 
 
 @dataclass
@@ -41,7 +43,7 @@ class Peer:
     """A model that is ready to run."""
 
     forward: Forward
-    tokens: Callable[[object], np.ndarray]  # what `forward` returned, as float32
+    tokens: Callable[[Any], np.ndarray]  # what `forward` returned, as float32
     precision: str  # what the library computes in, where it says so
 
 
@@ -64,11 +66,11 @@ def build_torch(job: Job) -> Peer:
         torch._inductor.config.freezing = job.variant == "freezing"
         network = torch.compile(network)
 
-    def forward() -> object:
+    def forward() -> Any:
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=autocast):
             return network(pixels)
 
-    def tokens(output: object) -> np.ndarray:
+    def tokens(output: Any) -> np.ndarray:
         tensor = output.last_hidden_state if from_transformers else output
         return tensor.float().numpy()
 
@@ -94,7 +96,7 @@ def build_onnxruntime(job: Job) -> Peer:
     binding.bind_ortvalue_input("pixels", pixels)
     binding.bind_output("tokens", "cpu")
 
-    def forward() -> object:
+    def forward() -> Any:
         session.run_with_iobinding(binding)
         return binding
 
@@ -116,7 +118,7 @@ def build_openvino(job: Job) -> Peer:
     pixels = np.load(job.exports / "pixels.npy")
     computes_in = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
 
-    def forward() -> object:
+    def forward() -> Any:
         return request.infer({0: pixels}, share_inputs=True, share_outputs=True)
 
     return Peer(forward, lambda output: output[0], {"f32": "fp32"}.get(computes_in, computes_in))

@@ -69,7 +69,8 @@ extension HubError: CustomStringConvertible {
     case .damaged(let path, let problem): "\(path.onOneLine): \(problem.onOneLine)"
     case .diskFull(let path, let needed, let available):
       "\(path.onOneLine): the disk is full: "
-        + (needed > 0 ? "\(needed) bytes are needed and " : "") + "\(available) are free; free some "
+        + (needed > 0 ? "\(needed) bytes are needed and " : "")
+        + "\(available) are free; free some "
         + "space and try again (what was downloaded is kept), or move the cache (TORCH_HOME, HF_HOME)"
     case .system(let path, let problem): "\(path.onOneLine): \(problem.onOneLine)"
     case .stopped(let what):

@@ -25,13 +25,17 @@ extension ModelHub {
     }
     let url = settings.url(
       ofFile: "model.safetensors", in: id, revision: settings.huggingFaceRevision)
-    try requireDownloads(id, folder: settings.huggingFaceFolder, url: url)
+    if settings.isOffline {
+      throw .offline(what: id, folder: settings.huggingFaceFolder, url: url)
+    }
     #if Hub
     let commit = try await download(repository(id), for: source, onEvent: onEvent)
     let folder = repository(id).snapshot(commit)
     return LocalModel(
       model: model, source: source, path: folder, weightsPath: folder + "/model.safetensors",
       commit: commit)
+    #else
+    throw .builtWithoutDownloads(what: id, url: url)
     #endif
   }
 
@@ -53,18 +57,12 @@ extension ModelHub {
     _ file: ReleasedFile, as what: String, onEvent: @escaping @Sendable (PullEvent) -> Void
   ) async throws(HubError) -> String {
     if let path = locate(file) { return path }
-    try requireDownloads(what, folder: settings.torchFolder, url: settings.url(of: file))
+    let url = settings.url(of: file)
+    if settings.isOffline { throw .offline(what: what, folder: settings.torchFolder, url: url) }
     #if Hub
     try await download(file, onEvent: onEvent)
     return path(of: file)
-    #endif
-  }
-
-  private func requireDownloads(
-    _ what: String, folder: String, url: String
-  ) throws(HubError) {
-    if settings.isOffline { throw .offline(what: what, folder: folder, url: url) }
-    #if !Hub
+    #else
     throw .builtWithoutDownloads(what: what, url: url)
     #endif
   }

@@ -51,7 +51,8 @@ public struct ModelHub: Sendable {
     guard found.hasPrefix(expected) else {
       throw .damaged(
         path: local.weightsPath,
-        problem: "the SHA-256 is \(found.prefix(16))…, expected \(expected.prefix(16))…; remove the "
+        problem:
+          "the SHA-256 is \(found.prefix(16))…, expected \(expected.prefix(16))…; remove the "
           + "file and pull the model again")
     }
     return true

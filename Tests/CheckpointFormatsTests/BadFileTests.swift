@@ -96,4 +96,26 @@ struct BadFileTests {
       "nothing was executed"
     ).expectRefusal()
   }
+
+  @Test("foreign objects beside the weights are refused, or kept without meaning where accepted")
+  func foreignRecords() throws {
+    let pickle = PickleBuilder.map { pickle in
+      pickle.tensor(numel: 4, shape: [4], strides: [1])
+      pickle.text("args")
+      pickle.global("argparse", "Namespace")
+      pickle.op(")")
+      pickle.raw([0x81])
+      pickle.op("}")
+      pickle.op("b")
+    }
+    let bytes = ZipBuilder.torch(pickle, storages: [HostilePickleTests.floats4]).finished()
+    var options = CheckpointOptions()
+    options.acceptsForeignRecords = true
+    let folder = try TemporaryFolder()
+    let path = try folder.write("training.pth", bytes)
+
+    try HostileFile("training", bytes, says: "argparse.Namespace", "foreign records")
+      .expectRefusal()
+    #expect(try Checkpoint.read(path, options: options).tensors.names == ["weight"])
+  }
 }

@@ -11,7 +11,8 @@ final class HubTestFolder: Sendable {
   init() throws { folder = try TemporaryFolder() }
 
   /// Settings with quick retries that use one server for everything.
-  func settings(_ server: LocalServer? = nil, _ environment: [String: String] = [:]) -> HubSettings {
+  func settings(_ server: LocalServer? = nil, _ environment: [String: String] = [:]) -> HubSettings
+  {
     var variables = ["HOME": folder.path, "HF_HUB_CACHE": folder.file("hub")]
     variables["TORCH_HOME"] = folder.file("torch")
     variables["DINOV2_META_URL"] = server?.url
@@ -41,6 +42,8 @@ final class HubTestFolder: Sendable {
     Array(try Data(contentsOf: URL(fileURLWithPath: path)))
   }
 
+  /// What stands for the commit of a repository.
+  static let commit = "0123456789abcdef0123456789abcdef01234567"
   /// What stands for weights.
   static let weights = content(700_001)
 
@@ -62,4 +65,10 @@ final class HubTestFolder: Sendable {
     let header = Array("blob \(bytes.count)\0".utf8)
     return Insecure.SHA1.hash(data: header + bytes).map { String(format: "%02x", $0) }.joined()
   }
+}
+
+/// A test cannot go on.
+struct TestFailure: Error, CustomStringConvertible {
+  let description: String
+  init(_ description: String) { self.description = description }
 }

@@ -50,7 +50,8 @@ struct ServedFile: Sendable {
     if let tag { reply.headers.append(("ETag", tag)) }
     var part = bytes[...]
     let isSame = request.headers["if-range"].map { $0 == tag } ?? true
-    if knowsRanges, isSame, let range = request.headers["range"], let start = Self.start(of: range) {
+    if knowsRanges, isSame, let range = request.headers["range"], let start = Self.start(of: range)
+    {
       guard start < bytes.count else {
         return .status(416, [("Content-Range", "bytes */\(bytes.count)")])
       }
@@ -94,6 +95,22 @@ final class LocalServer: Sendable {
       try await server.channel.close()
       throw error
     }
+  }
+
+  /// Calls a closure with a server that has one file under every name.
+  static func run<Result>(
+    _ file: ServedFile, _ body: (LocalServer) async throws -> Result
+  ) async throws -> Result {
+    let handler: Handler = { file.reply(to: $0) }
+    return try await run(handler, body)
+  }
+
+  /// Calls a closure with a server that always replies the same.
+  static func run<Result>(
+    _ reply: ServerReply, _ body: (LocalServer) async throws -> Result
+  ) async throws -> Result {
+    let handler: Handler = { _ in reply }
+    return try await run(handler, body)
   }
 
   private init(_ handler: @escaping Handler) async throws {

@@ -222,6 +222,47 @@ struct StateDictWriterTests {
     #expect(try folder.contents() == ["model.\(ending)"])
   }
 
+  @Test("of transformers' state dictionaries in memory are read", arguments: [false, true])
+  func namesInMemory(isGated: Bool) throws {
+    let folder = try TemporaryFolder()
+    let path = folder.file("model.safetensors")
+    let model = try VisionTransformer.random(isGated: isGated)
+    _ = try StateDictWriter.write(model, as: WeightForm(.huggingFace), to: path)
+    var entries: [(name: String, tensor: StoredTensor)] = []
+    for (name, tensor) in try Checkpoint.read(path).tensors {
+      let inMemory = Self.inMemory.reduce(name) { $0.replacing($1.published, with: $1.inMemory) }
+      guard name.contains(".mlp.weights_in.") else {
+        entries.append((inMemory, tensor))
+        continue
+      }
+      let values = try tensor.floats()
+      let shape = [tensor.shape[0] / 2] + tensor.shape.dropFirst()
+      for (part, half) in [
+        ("gate_proj", values[..<(values.count / 2)]), ("up_proj", values[(values.count / 2)...]),
+      ] {
+        let name = name.replacing("weights_in", with: part)
+        entries.append((name, try StoredTensor(floats: Array(half), shape: shape)))
+      }
+    }
+    try Safetensors.write(entries, to: path)
+
+    let file = try WeightFile(path: path)
+    let back = try VisionTransformer.load(file, numHeads: 2)
+
+    #expect(file.style == .huggingFace)
+    for (name, tensor) in model.stateDict {
+      #expect(try back.stateDict[name]?.floats() == tensor.floats(), "\(name)")
+    }
+  }
+
+  private static let inMemory = [
+    (published: "attention.attention.query", inMemory: "attention.q_proj"),
+    (published: "attention.attention.key", inMemory: "attention.k_proj"),
+    (published: "attention.attention.value", inMemory: "attention.v_proj"),
+    (published: "attention.output.dense", inMemory: "attention.o_proj"),
+    (published: "mlp.weights_out", inMemory: "mlp.down_proj"),
+  ]
+
   @Test("may replace the file that they were read from")
   func inPlace() throws {
     let folder = try TemporaryFolder()

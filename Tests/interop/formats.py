@@ -151,6 +151,7 @@ IN_MEMORY = {
     ".attention.attention.key.": ".attention.k_proj.",
     ".attention.attention.value.": ".attention.v_proj.",
     ".attention.output.dense.": ".attention.o_proj.",
+    ".mlp.weights_out.": ".mlp.down_proj.",
 }
 
 
@@ -159,6 +160,10 @@ def load_published(model, weights):
     if "encoder.layer.0.attention.q_proj.weight" in model.state_dict():
         for published, in_memory in IN_MEMORY.items():
             weights = {name.replace(published, in_memory): value for name, value in weights.items()}
+        for name in [name for name in weights if ".mlp.weights_in." in name]:
+            gate, up = weights.pop(name).chunk(2)
+            weights[name.replace("weights_in", "gate_proj")] = gate
+            weights[name.replace("weights_in", "up_proj")] = up
     model.load_state_dict(weights, strict=True)
 
 
@@ -207,9 +212,11 @@ def make_sources(architecture, weights, folder):
     ]
 
 
-TARGETS = [
-    ("meta", "meta.pth"), ("meta", "meta.safetensors"), ("timm", "timm.pth"),
-    ("timm", "timm.safetensors"), ("hf", "hf_folder"), ("hf", "hf.safetensors"),
+# One target of each style, to which every source is converted.
+TARGETS = [("meta", "meta.pth"), ("timm", "timm.safetensors"), ("hf", "hf_folder")]
+# The other containers, to which one source is converted.
+MORE_TARGETS = [
+    ("meta", "meta.safetensors"), ("timm", "timm.pth"), ("hf", "hf.safetensors"),
     ("hf", "pytorch_model.bin"),
 ]
 
@@ -332,12 +339,14 @@ def compare_architecture(program, table, architecture, folder, images):
             pairs.append((program.embed(images[0], source, *plain), tokens[:, 0]))
         written = folder / f"from_{source.stem}"
         written.mkdir()
-        for style, name in TARGETS:
+        is_chosen = source.name == "meta.pth"
+        for style, name in TARGETS + MORE_TARGETS * is_chosen:
             target = written / name
             with table.case(f"{architecture.name}: {source.name} -> {style} {name}") as pairs:
                 program.convert(source, target, style)
                 pairs.append((load_written(architecture, style, target)(pixels), tokens))
-                pairs.append((program.embed(images[0], target, *plain), tokens[:, 0]))
+                if is_chosen:
+                    pairs.append((program.embed(images[0], target, *plain), tokens[:, 0]))
 
 
 def compare_other_sizes(program, table, folder, images):

@@ -39,13 +39,13 @@ struct FileDownloader {
   private func complete(_ file: PartialFile, _ download: FileDownload) async throws(HubError) {
     var hasOldBytes = await file.count > 0
     while true {
-      let bytesBefore = await file.count
       try await receive(file, download)
       do throws(HubError) {
         return try await check(file, download)
       } catch {
-        guard case .damaged(_, let problem) = error, hasOldBytes || bytesBefore > 0 else {
-          if case .damaged = error { await file.discard() }
+        guard case .damaged(_, let problem) = error else { throw error }
+        guard hasOldBytes else {
+          await file.discard()
           throw error
         }
         // The bytes of an earlier try may be the wrong ones: once more, from the beginning.
@@ -62,8 +62,10 @@ struct FileDownloader {
     while true {
       let before = await file.count
       do throws(FetchFailure) {
-        return try await Transfer(fetcher: fetcher, file: file, download: download, onEvent: onEvent)
-          .run()
+        return try await Transfer(
+          fetcher: fetcher, file: file, download: download, onEvent: onEvent
+        )
+        .run()
       } catch {
         let progress = await file.count - before
         failures = progress >= RetryPolicy.progressThatCounts ? 1 : failures + 1

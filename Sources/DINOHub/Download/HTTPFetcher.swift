@@ -69,17 +69,7 @@ final class HTTPFetcher: Sendable {
   }
 
   private init(_ settings: HubSettings) throws(HubError) {
-    var proxies: [String: HTTPClient.Configuration.Proxy] = [:]
-    for text in Set([settings.proxies.http, settings.proxies.https].compactMap(\.self)) {
-      // "proxy.example:3128" is usual; without a scheme it means http.
-      let address = WebAddress(text.contains("://") ? text : "http://" + text)
-      guard let address, address.scheme == "http" else {
-        throw .settings(
-          problem: "the proxy \"\(WebAddress(text)?.display ?? text)\" is not of the form "
-            + "http://host:port; correct HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, or unset it")
-      }
-      proxies[text] = .server(host: address.host, port: address.port)
-    }
+    let proxies = try settings.proxies.clientProxies()
     self.settings = settings
     direct = HTTPFetcher.client(settings, proxy: nil)
     proxied = proxies.mapValues { HTTPFetcher.client(settings, proxy: $0) }
@@ -123,12 +113,14 @@ final class HTTPFetcher: Sendable {
       guard [301, 302, 303, 307, 308].contains(status),
         let location = response.headers.first(name: "location")
       else { throw refusal(request, address, response) }
-      guard let next = address.following(location), next.scheme == "https" || address.scheme == "http"
+      guard let next = address.following(location),
+        next.scheme == "https" || address.scheme == "http"
       else {
         throw FetchFailure(
           error: .answer(
             url: address.display,
-            problem: "the server redirects to \"\(location)\", which is no address that is followed"))
+            problem: "the server redirects to \"\(location)\", which is no address that is followed"
+          ))
       }
       address = next
       // Whether a file is at another host is known once its own host names the hash.
@@ -187,6 +179,8 @@ final class HTTPFetcher: Sendable {
       case .connectTimeout, .getConnectionFromPoolTimeout:
         "no connection within \(settings.connectTimeout.inSeconds)"
       case .remoteConnectionClosed: "the server closed the connection"
+      case .invalidProxyResponse: "the proxy refused to connect"
+      case .proxyAuthenticationRequired: "the proxy asks for a name and a password"
       default: HTTPFetcher.words(for: error)
       }
     return FetchFailure(

@@ -55,7 +55,8 @@ extension HubFile.Header {
       FetchFailure(
         error: .answer(
           url: response.address.display,
-          problem: problem + "; the server is not Hugging Face or a mirror of it: check HF_ENDPOINT, "
+          problem: problem
+            + "; the server is not Hugging Face or a mirror of it: check HF_ENDPOINT, "
             + "or " + HTTPFetcher.usualAdvice))
     }
     let commit = response.header("x-repo-commit", inRedirects: true) ?? ""

@@ -12,6 +12,6 @@ public enum PullEvent: Sendable, Equatable {
   case retrying(file: String, reason: String, delay: Duration)
   /// The hash is checked.
   case verifying(file: String)
-  /// The file is complete.
+  /// The file is complete; its contents lie at `path`.
   case finished(file: String, path: String)
 }

@@ -82,7 +82,8 @@ struct Transfer {
       throw FetchFailure(
         error: .answer(
           url: address,
-          problem: "the answer is a web page, not the file; open the address in a browser (maybe the "
+          problem:
+            "the answer is a web page, not the file; open the address in a browser (maybe the "
             + "network asks for a login), or " + HTTPFetcher.usualAdvice))
     }
     if let total, let size = download.size, total != size {
@@ -93,7 +94,8 @@ struct Transfer {
             + HTTPFetcher.usualAdvice))
     }
     let folder = FileSystem.parent(of: download.destination) ?? "."
-    if let total, let available = FileSystem.availableBytes(in: folder), total - offset > available {
+    if let total, let available = FileSystem.availableBytes(in: folder), total - offset > available
+    {
       throw FetchFailure(
         error: .diskFull(
           path: download.destination, needed: total - offset, available: available))
@@ -144,20 +146,6 @@ struct Transfer {
   private func transient(_ response: FetchResponse, _ problem: String) -> FetchFailure {
     FetchFailure(
       error: .network(url: response.address.display, problem: problem), isTransient: true)
-  }
-}
-
-/// The header `Content-Range`, `bytes start-end/total` or `bytes */total` (RFC 9110, 14.4).
-struct ContentRange: Equatable {
-  let start: Int?
-  let total: Int?
-
-  init?(_ text: String) {
-    guard text.lowercased().hasPrefix("bytes ") else { return nil }
-    let parts = text.dropFirst("bytes ".count).split(separator: "/")
-    guard parts.count == 2 else { return nil }
-    start = parts[0].split(separator: "-").first.flatMap { Int($0) }
-    total = Int(parts[1])
   }
 }
 #endif

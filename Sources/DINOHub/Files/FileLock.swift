@@ -34,9 +34,11 @@ final class FileLock: Sendable {
   }
 
   private static func attempt(_ path: String, isTemporary: Bool) throws(HubError) -> FileLock? {
-    // Group-writable, as `huggingface_hub` makes it for caches that several users share.
     let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o664)
     guard descriptor >= 0 else { throw .system(path, doing: "the lock cannot be made") }
+    // Group-writable whatever the mask says, as `huggingface_hub` makes it for caches that several
+    // users share; fails harmlessly for a file of another user.
+    fchmod(descriptor, 0o664)
     if flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
       let code = errno
       if code == EWOULDBLOCK || code == EINTR {

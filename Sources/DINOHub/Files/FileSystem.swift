@@ -32,7 +32,8 @@ enum FileSystem {
         unsafe read(descriptor, buffer.baseAddress.map { unsafe $0 + count }, buffer.count - count)
       }
       if part < 0, errno == EINTR { continue }
-      guard part > 0 else { break }
+      guard part >= 0 else { return nil }
+      if part == 0 { break }
       count += part
     }
     return count > limit ? nil : String(validating: bytes.prefix(count), as: UTF8.self)

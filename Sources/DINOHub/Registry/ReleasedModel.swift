@@ -110,8 +110,10 @@ extension ReleasedModel {
       path: "\(family)/\(family)_" + (hasRegisters ? "reg4_" : "") + part + ".pth", sha256: sha256)
   }
 
-  /// SHA-256 of the backbone. Meta publishes none; these stand in several public projects that pin the
-  /// files, independently of each other and without contradiction.
+  /// SHA-256 of the backbone.
+  ///
+  /// Meta publishes none; these stand in several public projects that pin the files, independently of
+  /// each other and without contradiction.
   private var backboneSHA256: String {
     switch (size, hasRegisters) {
     case (.small, false): "b938bf1bc15cd2ec0feacfe3a1bb553fe8ea9ca46a7e1d8d00217f29aef60cd9"

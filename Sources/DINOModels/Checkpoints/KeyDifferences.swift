@@ -14,8 +14,23 @@ struct KeyDifferences {
       let name = file.style == .meta ? KeyMap.unchunked(name) : name
       found[name.escapedForMessage] = tensor.shape
     }
-    self.found = found
+    self.found = file.style == .huggingFace ? Self.joiningGates(found) : found
     style = file.style
+  }
+
+  /// Shapes in which `mlp.gate_proj` and `mlp.up_proj`, which transformers has in memory, are
+  /// `mlp.weights_in`, as in its files.
+  private static func joiningGates(_ shapes: [String: [Int]]) -> [String: [Int]] {
+    var result = shapes
+    for (name, shape) in shapes where name.contains(".mlp.gate_proj.") {
+      let other = name.replacing(".mlp.gate_proj.", with: ".mlp.up_proj.")
+      guard shapes[other] == shape, let rows = shape.first else { continue }
+      result[name] = nil
+      result[other] = nil
+      result[name.replacing(".mlp.gate_proj.", with: ".mlp.weights_in.")] =
+        [rows.multipliedReportingOverflow(by: 2).partialValue] + shape.dropFirst()
+    }
+    return result
   }
 
   /// One line per key that is missing, left over or of another shape, with the nearest names.

@@ -83,29 +83,36 @@ public enum KeyMap {
     let outside = HuggingFaceNames.outside.map { (from: $0.huggingFace, to: $0.meta) }
     let inside = HuggingFaceNames.insideBlock.map { (from: $0.huggingFace, to: $0.meta) }
     var result: [String: Tensor] = [:]
-    var thirds: [String: [Int: Tensor]] = [:]
+    var parts: [String: [Int: Tensor]] = [:]
     for (name, tensor) in tensors {
       guard let block = BlockName(name, prefix: HuggingFaceNames.blockPrefix) else {
         result[HuggingFaceNames.rename(name, outside) ?? name] = tensor
         continue
       }
       let prefix = "blocks.\(block.index)."
-      let part = HuggingFaceNames.queryKeyValue.firstIndex { block.rest.hasPrefix($0 + ".") }
-      if let part {
-        let suffix = block.rest.dropFirst(HuggingFaceNames.queryKeyValue[part].count)
-        thirds[prefix + "attn.qkv" + suffix, default: [:]][part] = tensor
+      if let (whole, position) = part(block.rest) {
+        parts[prefix + whole, default: [:]][position] = tensor
       } else {
         result[HuggingFaceNames.rename(block.rest, inside).map { prefix + $0 } ?? name] = tensor
       }
     }
-    for (name, parts) in thirds {
+    for (name, tensors) in parts {
+      let ordered = tensors.sorted { $0.key < $1.key }.map(\.value)
       // Parts that are missing or of unlike shapes stay away; the check of all keys names them.
-      guard let query = parts[0], let key = parts[1], let value = parts[2],
-        query.shape == key.shape, key.shape == value.shape
-      else { continue }
-      result[name] = try Tensor.cat([query, key, value])
+      let count = HuggingFaceNames.joined.first { name.contains(".\($0.meta).") }?.parts.count
+      guard ordered.count == count, Set(ordered.map(\.shape)).count == 1 else { continue }
+      result[name] = try Tensor.cat(ordered)
     }
     return try withMaskToken(result)
+  }
+
+  /// The tensor that a part belongs to, by Meta's name inside a block, and the part's position.
+  private static func part(_ rest: String) -> (whole: String, position: Int)? {
+    for (meta, parts) in HuggingFaceNames.joined {
+      guard let position = parts.firstIndex(where: { rest.hasPrefix($0 + ".") }) else { continue }
+      return (meta + rest.dropFirst(parts[position].count), position)
+    }
+    return nil
   }
 
   private static func toHuggingFace(

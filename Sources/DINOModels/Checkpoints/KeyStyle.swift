@@ -47,15 +47,26 @@ enum HuggingFaceNames {
 
   /// The parts of `attn.qkv`, in the order of its rows.
   static let queryKeyValue = ["query", "key", "value"].map { "attention.attention.\($0)" }
+
+  /// Tensors that the original has in one piece.
+  ///
+  /// The two parts of `mlp.w12` are transformers' in memory only; its files have `mlp.weights_in`.
+  static let joined: [(meta: String, parts: [String])] = [
+    ("attn.qkv", queryKeyValue),
+    ("mlp.w12", ["mlp.gate_proj", "mlp.up_proj"]),
+  ]
+
   static let blockPrefix = "encoder.layer."
 
-  /// Names that state dictionaries of transformers 5.24 and later have in memory; `save_pretrained`
-  /// translates them back, `torch.save` does not.
+  /// Names that models of transformers 5.24 and later have in memory.
+  ///
+  /// `save_pretrained` translates them back to the published ones, `torch.save` does not.
   private static let inMemory = [
     ("attention.q_proj", "attention.attention.query"),
     ("attention.k_proj", "attention.attention.key"),
     ("attention.v_proj", "attention.attention.value"),
     ("attention.o_proj", "attention.output.dense"),
+    ("mlp.down_proj", "mlp.weights_out"),
   ].map { (from: $0.0, to: $0.1) }
 
   /// The published name of a tensor that may have its name in memory.

@@ -1,4 +1,4 @@
-internal import CheckpointFormats
+public import CheckpointFormats
 internal import FoundationEssentials
 public import Torch
 
@@ -23,14 +23,15 @@ public enum ModelFile {
   ///   - network: Which network of a training checkpoint is wanted.
   ///   - numHeads: The number of heads, where a weight file's model does not have `D / 64`.
   ///   - dtype: The type of the parameters.
+  ///   - options: What is accepted of a weight file beyond the strict default.
   /// - Returns: The model and the file that it came from.
   /// - Throws: ``ModelError`` if there is no DINOv2 model.
   public static func load(
     _ path: String, network: WeightFile.Network = .teacher, numHeads: Int? = nil,
-    dtype: DType = .float32
+    dtype: DType = .float32, options: CheckpointOptions = CheckpointOptions()
   ) throws(ModelError) -> (model: VisionTransformer, file: WeightFile) {
     if ModelFolder.exists(at: path) { return try ModelFolder.load(path, dtype: dtype) }
-    let file = try WeightFile(path: path, network: network)
+    let file = try WeightFile(path: path, network: network, options: options)
     return (try VisionTransformer.load(file, numHeads: numHeads, dtype: dtype), file)
   }
 
@@ -64,13 +65,16 @@ public enum ModelFile {
   ///   - form: Whose names, which numbers, what around them.
   ///   - network: Which network of a training checkpoint is wanted.
   ///   - numHeads: The number of heads, where a weight file's model does not have `D / 64`.
+  ///   - options: What is accepted of a weight file beyond the strict default.
   /// - Returns: What was found and what was lost.
   /// - Throws: ``ModelError`` if there is no model or the target cannot hold or take it.
   public static func convert(
     _ input: String, to output: String, as form: WeightForm,
-    network: WeightFile.Network = .teacher, numHeads: Int? = nil
+    network: WeightFile.Network = .teacher, numHeads: Int? = nil,
+    options: CheckpointOptions = CheckpointOptions()
   ) throws(ModelError) -> Conversion {
-    let (model, file) = try load(input, network: network, numHeads: numHeads)
+    let (model, file) = try load(
+      input, network: network, numHeads: numHeads, options: options)
     var notes = file.notes
     let isGuess = numHeads == nil && !ModelFolder.exists(at: input) && model.config.headDim != 64
     if isGuess {

@@ -1,4 +1,4 @@
-"""Imports torchvision, also where its compiled operators do not fit the installed torch.
+"""Imports timm and torchvision, also where torchvision's operators do not fit the installed torch.
 
 That is so when torch is a build for the CPU and torchvision is PyPI's, which looks for CUDA.
 Neither torchvision's transforms nor timm's ViT call these operators, but torchvision describes two
@@ -16,5 +16,9 @@ except RuntimeError as error:
     for _name in ("nms", "qnms"):
         _library.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     import torchvision
+
+import timm
+
+__all__ = ["timm", "transforms"]
 
 transforms = torchvision.transforms
