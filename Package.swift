@@ -68,6 +68,8 @@ let package = Package(
         .product(
           name: "AsyncHTTPClient", package: "async-http-client", condition: .when(traits: ["Hub"])),
         .product(name: "NIOCore", package: "swift-nio", condition: .when(traits: ["Hub"])),
+        .product(name: "NIOHTTP1", package: "swift-nio", condition: .when(traits: ["Hub"])),
+        .product(name: "NIOPosix", package: "swift-nio", condition: .when(traits: ["Hub"])),
       ],
       swiftSettings: safe + testable),
     .executableTarget(

@@ -46,9 +46,12 @@ def main() -> None:
             report.write_json(arguments.json, as_json(description, settings, groups))
     text = markdown(description, settings, groups)
     print(text)
-    report.write_section(arguments.document, "inference", text)
     if any("ours" in group.failures for group in groups):
-        raise SystemExit("error: swift-dinov2 failed in at least one row; see the messages above")
+        raise SystemExit(
+            f"error: swift-dinov2 failed in at least one row; see the messages above. "
+            f"{arguments.document} stays as it was"
+        )
+    report.write_section(arguments.document, "inference", text)
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -34,6 +34,7 @@ def as_json(description: dict[str, object], settings: Settings, groups: list[Gro
                 "size": group.row.size,
                 "precision": group.precision,
                 "failures": group.failures,
+                "hopeless_ms": group.hopeless_ms,
                 "others_share": round(group.watch.others_share, 3),
                 "contenders": [contender_json(c, group.row.batch) for c in group.contenders],
             }

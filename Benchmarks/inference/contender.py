@@ -64,7 +64,10 @@ class Spec:
 # The settings to try for each peer, by precision. ONNX Runtime has no bf16 kernels for the CPU.
 VARIANTS: dict[str, dict[str, tuple[str, ...]]] = {
     "torch": {"fp32": ("",), "bf16": ("model", "autocast")},
-    "compile": {"fp32": ("default", "freezing"), "bf16": ("default", "freezing")},
+    "compile": {
+        "fp32": ("default", "freezing", "max-autotune"),
+        "bf16": ("default", "freezing", "max-autotune"),
+    },
     "onnxruntime": {"fp32": ("attention", "fused", "plain"), "bf16": ()},
     "openvino": {"fp32": ("",), "bf16": ("",)},
     "transformers": {"fp32": ("",), "bf16": ("",)},
@@ -102,6 +105,7 @@ class Contender:
     process: subprocess.Popen[bytes]
     log: Path
     details: dict[str, object] = field(default_factory=dict)
+    warmup_ms: list[float] = field(default_factory=list)
     samples_ms: list[float] = field(default_factory=list)
     peak_rss_mb: float = 0.0
     _buffer: bytes = b""

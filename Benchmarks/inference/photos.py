@@ -13,7 +13,7 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 MEGAPIXELS = (1.0, 4.0)
 QUALITY = 90
 # Enlarged pictures lack fine grain, which makes their JPEG files small and quick to decode.
-# A little noise brings them to about what a camera writes, some 0.4 MB a megapixel.
+# A little noise brings them to about what a camera writes, some 0.3 MB a megapixel.
 GRAIN = 6.0
 
 

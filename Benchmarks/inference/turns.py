@@ -17,6 +17,8 @@ from rest import RestWatch
 REST_SECONDS = 0.075
 # A worker that uses more than this share of a core while it should be idle disturbs the others.
 IDLE_SHARE = 0.03
+# A setting that takes this many times as long as its peer's best while warming up cannot win.
+HOPELESS = 2.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Group:
     precision: str
     contenders: list[Contender] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
+    hopeless_ms: dict[str, float] = field(default_factory=dict)
     watch: RestWatch = field(default_factory=lambda: RestWatch(REST_SECONDS))
 
     def best(self, peer: str) -> Contender | None:
@@ -52,6 +55,21 @@ class Group:
         self.failures[contender.spec.name] = reason
         self.contenders.remove(contender)
         contender.stop()
+
+    def retire_hopeless(self) -> None:
+        """Stops the settings that are far from their peer's best, which saves time and memory."""
+        times = {id(c): report.median(c.warmup_ms) for c in self.contenders if c.warmup_ms}
+        for contender in list(self.contenders):
+            rivals = [
+                times[id(c)]
+                for c in self.contenders
+                if c.spec.peer == contender.spec.peer and id(c) in times
+            ]
+            own = times.get(id(contender), 0.0)
+            if rivals and own > HOPELESS * min(rivals):
+                self.hopeless_ms[contender.spec.name] = own
+                self.contenders.remove(contender)
+                contender.stop()
 
 
 def measure(group: Group, specs: list[Spec], settings: Settings) -> None:
@@ -78,6 +96,8 @@ def _take_turns(group: Group, settings: Settings) -> None:
     """Runs the rounds. Each starts with another contender, every second one goes backwards."""
     watch = group.watch
     for number in range(settings.warmup + settings.rounds):
+        if number == settings.warmup:
+            group.retire_hopeless()
         shift = number % max(1, len(group.contenders))
         order = group.contenders[shift:] + group.contenders[:shift]
         for contender in reversed(order) if number % 2 else order:
@@ -89,8 +109,8 @@ def _take_turns(group: Group, settings: Settings) -> None:
             except ContenderError as error:
                 group.drop(contender, str(error))
                 continue
-            if number >= settings.warmup:
-                contender.samples_ms.append(sample)
+            samples = contender.samples_ms if number >= settings.warmup else contender.warmup_ms
+            samples.append(sample)
     if watch.is_disturbed:
         say(f"warning: other programs used {watch.others_share:.0%} of the cores meanwhile")
 

@@ -63,8 +63,9 @@ def build_torch(job: Job) -> Peer:
         network, pixels = network.bfloat16(), pixels.bfloat16()
     if job.backend == "compile":
         # Freezing makes the weights constants, so that inductor may pack them beforehand.
-        torch._inductor.config.freezing = job.variant == "freezing"
-        network = torch.compile(network)
+        torch._inductor.config.freezing = job.variant != "default"
+        mode = "max-autotune" if job.variant == "max-autotune" else "default"
+        network = torch.compile(network, mode=mode)
 
     def forward() -> Any:
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=autocast):

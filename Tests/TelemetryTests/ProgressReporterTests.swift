@@ -247,6 +247,24 @@ struct ProgressReporterTests {
     #expect(stage.standardError == "\rWriting 0 images\u{1B}[K")
   }
 
+  @Test("the next piece of work has a clock and a rate of its own")
+  func begin() {
+    let stage = Stage()
+    let reporter = stage.reporter(.line, label: "a", total: 10, unit: .bytes)
+    stage.wait(.seconds(50))
+    reporter.update(done: 10)
+
+    reporter.begin("b", done: 1_000, total: 5_000)
+    stage.wait(.seconds(2))
+    reporter.update(done: 2_000)
+    reporter.finish()
+
+    #expect(
+      stage.standardError.hasSuffix(
+        "\rb █████████░░░░░░░░░░░░░░░  2.0 kB/5.0 kB  500 B/s  6 s left\u{1B}[K"
+          + "\r\u{1B}[Kb: 2.0 kB in 2 s (500 B/s)\n"))
+  }
+
   @Test("the style follows the terminal and the flag")
   func automatic() {
     let stage = Stage()

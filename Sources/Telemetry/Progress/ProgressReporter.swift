@@ -111,7 +111,23 @@ public final class ProgressReporter: Sendable {
     }
   }
 
-  /// Changes the label, for example when the next file begins.
+  /// Begins the next piece of work, for example the next file, with a clock and a rate of its own.
+  ///
+  /// - Parameters:
+  ///   - label: What is being done.
+  ///   - done: How much was done before, for example in a download that is resumed.
+  ///   - total: How much there is to do, if it is known.
+  public func begin(_ label: String, done: Int = 0, total: Int? = nil) {
+    let now = output.now()
+    display.withLock { display in
+      let unit = display.progress.unit
+      display.progress = ProgressState(label: label, total: total, unit: unit, now: now)
+      display.progress.done = done
+      display.progress.skipped = done
+    }
+  }
+
+  /// Changes the label.
   ///
   /// - Parameter label: What is being done.
   public func relabel(_ label: String) { change { $0.label = label.onOneLine } }

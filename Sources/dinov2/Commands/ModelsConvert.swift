@@ -41,15 +41,16 @@ struct ModelsConvert: AsyncParsableCommand {
   @Option(help: "Groups of blocks in Meta's names, as in training checkpoints.")
   var blockChunks = 0
 
-  @Option(help: "Attention heads of a weight file, if not the width / 64.")
-  var heads: Int?
+  @OptionGroup(title: "Reading") var reading: WeightFileOptions
 
   func run() async throws {
     var form = WeightForm(
       KeyStyle(rawValue: to.rawValue) ?? .meta, .init(rawValue: dtype.rawValue) ?? .float32)
     form.isTeacherCheckpoint = teacher
     form.blockChunks = blockChunks
-    let done = try ModelFile.convert(input, to: output, as: form, numHeads: heads)
+    let done = try ModelFile.convert(
+      input, to: output, as: form, network: reading.wanted, numHeads: reading.heads,
+      options: reading.options)
     for note in done.notes { Console.note("note: \(note)") }
     for loss in done.losses { Console.note("not held by the target: \(loss)") }
     Console.print(

@@ -47,8 +47,13 @@ struct ModelsPull: AsyncParsableCommand {
     do {
       let local = try await hub.pull(released, from: source, refresh: refresh) { event in
         switch event {
+        case .started(let file, let bytes, let total):
+          progress.begin(file, done: bytes, total: total)
         case .progress(_, let bytes, let total): progress.update(done: bytes, total: total)
-        default: progress.note("\(event)")
+        case .waiting(let file): progress.note("another process downloads \(file); waiting for it")
+        case .restarted(let file, let reason): progress.warn("\(file) starts again: \(reason)")
+        case .retrying(let file, let reason, _): progress.warn("\(file): \(reason); trying again")
+        case .verifying, .finished: break
         }
       }
       progress.finish("\(released.name): \(local.path)")

@@ -14,6 +14,8 @@ struct ModelsShow: AsyncParsableCommand {
   @Argument(help: "A weight file or a model folder.", completion: .file())
   var path: String
 
+  @OptionGroup(title: "Reading") var reading: WeightFileOptions
+
   @Flag(help: "List every tensor.")
   var tensors = false
 
@@ -38,7 +40,7 @@ struct ModelsShow: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let (model, file) = try ModelFile.load(path)
+    let (model, file) = try reading.load(path)
     let entries = file.backbone.sorted { $0.key < $1.key }.map {
       Content.Entry(name: $0.key, type: "\($0.value.scalarType)", shape: $0.value.shape)
     }

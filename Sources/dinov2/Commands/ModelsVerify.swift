@@ -19,6 +19,8 @@ struct ModelsVerify: AsyncParsableCommand {
   @Argument(help: "A weight file or a model folder.", completion: .file())
   var path: String
 
+  @OptionGroup(title: "Reading") var reading: WeightFileOptions
+
   @Option(help: "The expected SHA-256 or its beginning.")
   var sha256: String?
 
@@ -33,7 +35,7 @@ struct ModelsVerify: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let (_, file) = try ModelFile.load(path)
+    let (_, file) = try reading.load(path)
     let digest = try Self.digest(of: file.path)
     if let sha256, !digest.hasPrefix(sha256.lowercased()) {
       throw ModelError.unrecognized(

@@ -11,7 +11,10 @@ struct PatchMatchingTests {
 
   private func tokens() -> [[Float]] {
     (0..<36).map { patch in
-      (0..<24).map { Float(sin(Double(patch * 37 + $0 * 11) * 0.7 + Double(patch * $0) * 0.13)) }
+      (0..<24).map { (index: Int) -> Float in
+        let phase = 0.7 * Double(patch * 37 + index * 11)
+        return Float(sin(phase + 0.13 * Double(patch * index)))
+      }
     }
   }
 
