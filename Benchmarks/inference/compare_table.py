@@ -83,6 +83,7 @@ def markdown(description: dict[str, object], settings: Settings, groups: list[Gr
             f"a peer the fastest stands here.",
             summary,
             *notes(settings, groups),
+            *filter(None, [machine.bf16_note(description, [g.precision for g in groups])]),
             machine.sentences(description),
             f"<details><summary>All settings</summary>\n\n{details}\n\n</details>",
         ]

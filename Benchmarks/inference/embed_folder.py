@@ -157,6 +157,7 @@ def markdown(
             f"interleaved runs. The faster Python script is bold. Memory is that of the largest "
             f"process. Smallest cosine between our embeddings and Python's: {agreement}.",
             report.table(["Program", "Seconds", "Images/s", "Ours / theirs", "Peak MB"], rows),
+            *filter(None, [machine.bf16_note(description, programs)]),
             machine.sentences(description),
         ]
     )

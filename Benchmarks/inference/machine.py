@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
@@ -51,6 +52,18 @@ def sentences(machine: dict[str, object]) -> str:
         f"Machine: {machine['cpu']}, {machine['cores']} cores ({', '.join(sets) or 'unknown'}), "
         f"{machine['memory_gib']} GiB, {machine['system']}. Load average before the run: "
         f"{machine['load_before']}. Python {machine['python']}; {versions}."
+    )
+
+
+def bf16_note(machine: dict[str, object], precisions: Iterable[str]) -> str:
+    """Returns a warning where bf16 was measured and the processor has to emulate it."""
+    sets = machine["instruction_sets"]
+    assert isinstance(sets, list)
+    if "bf16" not in precisions or {"avx512_bf16", "amx_bf16", "bf16"} & set(sets):
+        return ""
+    return (
+        "This processor has no bf16 instructions: PyTorch emulates them and is then far slower than "
+        "in fp32. Compare bf16 rows with the peers' fp32 rows."
     )
 
 

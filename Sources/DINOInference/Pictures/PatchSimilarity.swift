@@ -1,33 +1,27 @@
 internal import DINOModels
-internal import Imaging
-internal import Torch
+public import Imaging
 
 /// How similar the patches of images are to chosen ones.
+///
+///     let similarity = try PatchSimilarity(to: [geometry.patch(at: point)], of: features.patches)
+///     let cosines = try similarity(features.patches)
 public struct PatchSimilarity: Sendable {
-  /// The chosen tokens, `[K, D]`.
-  private let queries: [Float]
+  /// The chosen tokens, each of length 1.
+  private let queries: VectorRows
   private let width: Int
 
-  /// Chooses patches of an image by places in it.
+  /// Chooses patches of an image.
   ///
   /// - Parameters:
-  ///   - places: Row and column, each as a share of the image, 0 to 1.
+  ///   - patches: The patches, indices into the grid, row by row.
   ///   - map: The image's patches.
-  /// - Throws: ``InferenceError`` if a place is outside the image.
-  public init(
-    at places: [(row: Double, column: Double)], of map: PatchMap
-  ) throws(InferenceError) {
-    var queries: [Float] = []
-    for place in places {
-      guard (0..<1).contains(place.row), (0..<1).contains(place.column),
-        let token = map.token(
-          row: Int(place.row * Double(map.grid.height)),
-          column: Int(place.column * Double(map.grid.width)))
-      else { throw .usage(problem: "the point is outside the part of the image that is seen") }
-      queries += token
+  /// - Throws: ``InferenceError/usage(problem:)`` if no patch is given or one is outside the grid.
+  public init(to patches: [Int], of map: PatchMap) throws(InferenceError) {
+    guard !patches.isEmpty else { throw .usage(problem: "no point was given") }
+    if let wrong = patches.first(where: { !(0..<map.grid.count).contains($0) }) {
+      throw .usage(problem: "there is no patch \(wrong); the image has \(map.grid.count)")
     }
-    guard !queries.isEmpty else { throw .usage(problem: "no point was given") }
-    self.queries = queries
+    queries = VectorRows(normalizing: map.tokens(of: patches), width: map.width)
     width = map.width
   }
 
@@ -35,15 +29,49 @@ public struct PatchSimilarity: Sendable {
   ///
   /// - Parameter map: The patches of the same or another image.
   /// - Returns: One value per patch, -1 to 1.
-  /// - Throws: ``InferenceError`` if another model saw the image.
+  /// - Throws: ``InferenceError/usage(problem:)`` if another model saw the image.
   public func callAsFunction(_ map: PatchMap) throws(InferenceError) -> [Float] {
     guard map.width == width else {
       throw .usage(problem: "images seen by different models cannot be compared")
     }
-    do throws(TorchError) {
-      let patches = try Tensor(map.values, [map.grid.count, width]).normalized()
-      let chosen = try Tensor(queries, [queries.count / width, width]).normalized()
-      return try patches.matmul(chosen.transpose(0, 1)).max(dim: 1).values.floats()
-    } catch { throw .torch(error) }
+    let patches = VectorRows(normalizing: map.values, width: width)
+    var result = [Float](repeating: -1, count: map.grid.count)
+    let columns = queries.count
+    patches.forEachProduct(with: queries) { row, column, products in
+      for lane in 0..<min(4, columns - column) {
+        result[row] = max(result[row], min(products[lane], 1))
+      }
+    }
+    return result
+  }
+}
+
+extension PatchSimilarity {
+  /// A heat map of similarities, alone and over the image.
+  public struct Picture: Sendable {
+    /// The heat map with visible patches.
+    public let map: PixelBuffer
+    /// The image with the heat map laid over it.
+    public let overlay: PixelBuffer
+
+    /// Draws a heat map.
+    ///
+    /// - Parameters:
+    ///   - values: One value per patch.
+    ///   - image: The image as the model saw it.
+    ///   - geometry: Where its patches lie.
+    ///   - range: The values of the first and the last colour.
+    /// - Throws: ``InferenceError/image(_:)`` if the values do not fit the grid or a size is too large.
+    public init(
+      of values: [Float], on image: PixelBuffer, _ geometry: PatchGeometry,
+      range: ClosedRange<Float>
+    ) throws(InferenceError) {
+      do throws(ImageError) {
+        let heat = try ValueMap(
+          values, size: Size(height: geometry.grid.height, width: geometry.grid.width))
+        map = try heat.colored(.turbo, range: range).resizedToNearest(image.size)
+        overlay = try image.overlaid(with: heat, colorMap: .turbo, range: range, opacity: 0.6)
+      } catch { throw .image(error) }
+    }
   }
 }

@@ -10,7 +10,9 @@ struct AttentionCommand: AsyncParsableCommand {
     commandName: "attention",
     abstract: "Draw what the class token attends to, head by head.",
     discussion: """
-      Registers are left out. --keep 0.6 shows the patches that hold 60 % of the attention.
+      Attention to registers and to the class token itself is left out; captions say how much is on \
+      patches. Each map has its own scale. --keep 0.6 shows only the patches that hold 60 % of the \
+      attention to patches.
 
       Example: dinov2 attention photo.jpg --model dinov2_vits14 --output attention.png
       """)
@@ -18,58 +20,123 @@ struct AttentionCommand: AsyncParsableCommand {
   @Argument(help: "Images, folders, lists, patterns or tar shards.", completion: .file())
   var inputs: [String]
 
-  @Option(name: .shortAndLong, help: "The picture: .png, .jpg or .webp.", completion: .file())
-  var output: String
+  @OptionGroup var picture: PictureOptions
 
   @Option(help: "The block, from 0; the last one if left out.")
   var block: Int?
 
-  @Option(help: "The share of the attention that is shown, 0 to 1.")
-  var keep = 1.0
+  @Option(help: "The share of the attention that is shown, 0 to 1; all if left out.")
+  var keep: Double?
 
   @OptionGroup(title: "Model") var modelOptions: ModelOptions
   @OptionGroup(title: "Input") var preprocessing: PreprocessingOptions
 
+  private struct Finding: Encodable {
+    struct Layer: Encodable {
+      /// `mean`, or the number of the head.
+      let layer: String
+      /// The share of the attention on patches.
+      let patches: Double
+      /// The strongest patch, x and y in pixels of the image.
+      let strongest: [Double]
+      /// The number of patches that are shown.
+      let shown: Int
+    }
+    struct Image: Encodable {
+      let path: String
+      let grid: [Int]
+      let layers: [Layer]
+    }
+    let files: [String]
+    let block: Int
+    let images: [Image]
+  }
+
+  /// What is drawn for one image.
+  private struct Drawing {
+    let finding: Finding.Image
+    let rows: [ContactSheet.Row]
+    let parts: [PictureOptions.Part]
+  }
+
   func validate() throws {
-    guard keep > 0, keep <= 1 else {
+    if let keep, !(keep > 0 && keep <= 1) {
       throw ValidationError("--keep is \(keep); expected more than 0 and at most 1.")
     }
   }
 
   func run() async throws {
-    _ = try ImageEncoder.Format(path: output)
+    try picture.check()
     let references = try ImageInputs(inputs.map { RawPath(argument: $0) }).references
-    let model = try await modelOptions.load()
-    let preparation = try preprocessing.preprocessing(
-      for: model.config, default: SeenImage.preprocessing)
-    var sheet = ContactSheet(
-      title: "Attention of the class token - \(model.name)",
-      cellSize: Size(height: 240, width: 320))
-    for reference in references {
-      let image = try reference.decode(preprocessing.decoder)
-      let map = try await model.attention(of: image, preparation, block: block)
-      sheet.rows += try rows(reference.displayName, preparation.crop(image), map)
+    let viewer = try ImageViewer(try await modelOptions.load(), preprocessing)
+    let config = viewer.model.config
+    let drawings = try await viewer.forEach(references, label: "attending") { reference in
+      let image = try viewer.view(reference)
+      let map = try await viewer.model.attention(
+        of: image.view, viewer.viewPreprocessing, block: block)
+      return try draw(image, map, viewer.geometry(of: image))
     }
-    try ImageEncoder().write(sheet.image(), to: output)
-    Console.print("\(output): \(references.count) images, \(model.config.numHeads) heads")
+    let last = block ?? config.depth - 1
+    let sheet = ContactSheet(
+      title: "Attention of the class token, block \(last) of \(viewer.model.name)",
+      rows: drawings.flatMap(\.rows), cellSize: Size(height: 240, width: 320))
+    let finding = Finding(
+      files: try picture.write(sheet, parts: drawings.flatMap(\.parts)), block: last,
+      images: drawings.map(\.finding))
+    if picture.json { return try Console.printJSON(finding) }
+    let count = drawings.count
+    Console.print(
+      "\(picture.destination(finding.files)): \(count) \(count == 1 ? "image" : "images"), "
+        + "\(config.numHeads) heads of block \(last)")
   }
 
-  private func rows(
-    _ name: String, _ image: PixelBuffer, _ map: AttentionMap
-  ) throws -> [ContactSheet.Row] {
-    func drawn(_ weights: [Float], _ caption: String) throws -> ContactSheet.Cell {
-      let kept = keep < 1 ? AttentionMap.keeping(keep, of: weights) : weights
-      let values = try ValueMap(
-        kept, size: Size(height: map.grid.height, width: map.grid.width))
-      return .init(
-        try image.overlaid(with: values, colorMap: .magma, opacity: 0.75), caption: caption)
+  private func draw(
+    _ image: ViewedImage, _ map: AttentionMap, _ geometry: PatchGeometry
+  ) throws -> Drawing {
+    var options = AttentionPicture.Options()
+    options.keptShare = keep
+    let attention = try AttentionPicture(map, options)
+    let heat = try attention.picture(of: .mean, size: image.view.size)
+    var parts = [
+      PictureOptions.Part(input: image.name, kind: "input", image: image.view),
+      PictureOptions.Part(input: image.name, kind: "mean-map", image: heat),
+    ]
+    var cells: [ContactSheet.Cell] = []
+    var layers: [Finding.Layer] = []
+    for layer in attention.layers {
+      let overlay = try attention.overlay(of: layer, on: image.view)
+      let summary = attention.summary(of: layer)
+      let (kind, caption, name) =
+        switch layer {
+        case .mean: ("mean", "mean of \(map.heads) heads", "mean")
+        case .head(let head): ("head\(head)", "head \(head)", "\(head)")
+        }
+      parts.append(.init(input: image.name, kind: kind, image: overlay))
+      cells.append(.init(overlay, caption: "\(caption), \(percent(summary.patchShare))"))
+      let strongest = geometry.imageCenter(of: summary.strongest)
+      layers.append(
+        .init(
+          layer: name, patches: summary.patchShare,
+          strongest: [strongest.column, strongest.row], shown: summary.drawnPatches))
     }
-    let shortName = name.split(separator: "/").last.map(String.init) ?? name
-    var cells = [ContactSheet.Cell(image, caption: shortName)]
-    cells.append(try drawn(map.mean, "mean of heads"))
-    for head in 0..<map.heads { cells.append(try drawn(map.weights(ofHead: head), "head \(head)")) }
-    return stride(from: 0, to: cells.count, by: 4).map {
-      ContactSheet.Row(cells: Array(cells[$0..<min($0 + 4, cells.count)]))
+    let first = ContactSheet.Row(cells: [
+      .init(image.view, caption: image.shortName),
+      .init(heat, caption: keep.map { "mean, strongest \(percent($0))" } ?? "mean, by patch"),
+      cells.removeFirst(),
+    ])
+    let columns = columns(forHeads: map.heads)
+    let heads = stride(from: 0, to: cells.count, by: columns).map {
+      ContactSheet.Row(cells: Array(cells[$0..<min($0 + columns, cells.count)]))
     }
+    return Drawing(
+      finding: .init(
+        path: image.name, grid: [map.grid.height, map.grid.width], layers: layers),
+      rows: [first] + heads, parts: parts)
+  }
+
+  /// As many heads side by side as fill whole rows, three at least.
+  private func columns(forHeads heads: Int) -> Int {
+    let least = max(3, Int(Double(heads).squareRoot().rounded(.up)))
+    return (least...least + 3).first { heads.isMultiple(of: $0) } ?? least
   }
 }

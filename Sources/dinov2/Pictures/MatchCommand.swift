@@ -1,6 +1,8 @@
 import ArgumentParser
+import DINOData
 import DINOInference
 import Imaging
+import Telemetry
 
 /// `dinov2 match`: corresponding patches of two images.
 struct MatchCommand: AsyncParsableCommand {
@@ -8,8 +10,8 @@ struct MatchCommand: AsyncParsableCommand {
     commandName: "match",
     abstract: "Match the patches of two images and draw the pairs as lines.",
     discussion: """
-      Pairs are mutual nearest neighbours by cosine among foreground patches; of pairs that lie close \
-      together the most similar one is kept.
+      Pairs are mutual nearest neighbours by cosine among the foreground patches of a joint PCA; of \
+      pairs that lie close together in either image the most similar one is kept.
 
       Example: dinov2 match a.jpg b.jpg --model dinov2_vits14 --output match.png
       """)
@@ -20,8 +22,7 @@ struct MatchCommand: AsyncParsableCommand {
   @Argument(help: "The second image.", completion: .file())
   var second: String
 
-  @Option(name: .shortAndLong, help: "The picture: .png, .jpg or .webp.", completion: .file())
-  var output: String
+  @OptionGroup var picture: PictureOptions
 
   @Option(help: "The most pairs.")
   var top = 40
@@ -29,53 +30,92 @@ struct MatchCommand: AsyncParsableCommand {
   @Option(help: "The least distance between pairs, in patches.")
   var radius = 2.0
 
-  @Option(help: "The least cosine similarity.")
-  var threshold: Float = 0
+  @Option(help: "The least cosine similarity, -1 to 1.")
+  var threshold: Float = -1
 
   @Flag(help: "Match background patches too.")
   var noForeground = false
 
+  @Flag(help: "Take the other side of the first component as foreground.")
+  var invert = false
+
   @OptionGroup(title: "Model") var modelOptions: ModelOptions
   @OptionGroup(title: "Input") var preprocessing: PreprocessingOptions
 
-  @Flag(
-    help: "Print the pairs as JSON, places (x, y) in pixels of the images as the model saw them.")
-  var json = false
-
   private struct Finding: Encodable {
     struct Pair: Encodable {
+      /// x and y in pixels of the first image.
       let first: [Double]
+      /// x and y in pixels of the second image.
       let second: [Double]
+      /// The cosine similarity.
       let score: Float
     }
-    let output: String
+    let files: [String]
+    let first: String
+    let second: String
+    /// Mutual nearest neighbours before those close together were left out.
+    let candidates: Int
     let matches: [Pair]
   }
 
+  func validate() throws {
+    guard (1...100_000).contains(top) else {
+      throw ValidationError("--top is \(top); expected 1 to 100000.")
+    }
+    guard radius >= 0, radius.isFinite else {
+      throw ValidationError("--radius is \(radius); expected 0 or more.")
+    }
+    guard (-1...1).contains(threshold) else {
+      throw ValidationError("--threshold is \(threshold); expected -1 to 1.")
+    }
+    guard !(noForeground && invert) else {
+      throw ValidationError("--no-foreground cannot be combined with --invert.")
+    }
+  }
+
   func run() async throws {
-    _ = try ImageEncoder.Format(path: output)
-    guard top > 0 else { throw UsageError("--top is \(top); expected at least 1") }
-    let model = try await modelOptions.load()
-    let a = try await SeenImage.see([first], with: model, preprocessing, json: json)[0]
-    let b = try await SeenImage.see([second], with: model, preprocessing, json: json)[0]
+    try picture.check()
+    let references = (try ImageInputs.one(first), try ImageInputs.one(second))
+    let viewer = try ImageViewer(try await modelOptions.load(), preprocessing)
+    let (a, b) = (try await viewer.see(references.0), try await viewer.see(references.1))
     var options = PatchMatching.Options()
     options.most = top
     options.radius = radius
     options.threshold = threshold
-    options.usesForeground = !noForeground
+    options.foreground = noForeground ? .everything : invert ? .below(nil) : .above(nil)
     let matching = try PatchMatching(a.patches, b.patches, options)
-    try ImageEncoder().write(
-      matching.picture(a.image, a.patches, b.image, b.patches), to: output)
-    if json {
-      let pairs = matching.matches.map { match in
-        let from = PatchMatching.center(of: match.first, in: a.patches, a.image.size)
-        let to = PatchMatching.center(of: match.second, in: b.patches, b.image.size)
-        return Finding.Pair(
-          first: [from.column, from.row], second: [to.column, to.row], score: match.similarity)
-      }
-      return try Console.printJSON(Finding(output: output, matches: pairs))
+
+    let image = try matching.picture(a.pair, b.pair)
+    let scores = matching.matches.map { Double($0.similarity) }
+    var caption = "\(a.image.shortName) and \(b.image.shortName): "
+    caption += scores.count == 1 ? "1 pair" : "\(scores.count) pairs"
+    if let best = scores.first, let worst = scores.last {
+      caption += ", cosine \(NumberFormat.fixed(best, decimals: 2)) to "
+      caption += NumberFormat.fixed(worst, decimals: 2)
     }
-    let best = matching.matches.first.map { ", best cosine \($0.similarity)" } ?? ""
-    Console.print("\(output): \(matching.matches.count) pairs\(best)")
+    let sheet = ContactSheet(
+      title: "Matched patches, \(viewer.model.name)",
+      rows: [.init(cells: [.init(image, caption: caption)])])
+    let files = try picture.write(
+      sheet, parts: [.init(input: a.image.name, kind: "match", image: image)])
+    if picture.json {
+      return try Console.printJSON(finding(matching, a, b, files))
+    }
+    Console.print("\(picture.destination(files)): \(caption)")
+  }
+
+  private func finding(
+    _ matching: PatchMatching, _ a: SeenImage, _ b: SeenImage, _ files: [String]
+  ) -> Finding {
+    let pairs = matching.matches.map { match in
+      let from = a.geometry.imageCenter(of: match.first)
+      let to = b.geometry.imageCenter(of: match.second)
+      return Finding.Pair(
+        first: [from.column, from.row], second: [to.column, to.row], score: match.similarity)
+    }
+    return Finding(
+      files: files, first: a.image.name, second: b.image.name,
+      candidates: matching.candidates, matches: pairs)
   }
 }

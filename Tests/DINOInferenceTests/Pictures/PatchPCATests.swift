@@ -1,95 +1,123 @@
 import DINOInference
 import DINOModels
-import Foundation
 import Imaging
 import Testing
 
-/// Joint PCA of patches against data whose components are known.
-@Suite("Patch PCA")
+@Suite("PatchPCA")
 struct PatchPCATests {
-  private let grid = PatchGrid(height: 10, width: 12)
-  private let width = 16
+  private let first = mapWithBlob(
+    PatchGrid(height: 10, width: 14), rows: 3..<8, columns: 4..<11, seed: 1)
+  private let second = mapWithBlob(
+    PatchGrid(height: 12, width: 9), rows: 2..<9, columns: 3..<7, seed: 2)
 
-  /// A square object in the middle; its parts differ along one axis, the background is noise.
-  private func map(seed: Double, mirrored: Bool = false) -> PatchMap {
-    var values: [Float] = []
-    for row in 0..<grid.height {
-      for column in 0..<grid.width {
-        var token = (0..<width).map {
-          Float(0.02 * sin(seed + Double(row * 31 + column * 17 + $0 * 7)))
-        }
-        if isObject(row, column) {
-          token[0] += 3
-          token[1] += Float(row - 3) * 0.4 * (mirrored ? -1 : 1)
-          token[2] += Float(column - 4) * 0.2
-        }
-        values += token
-      }
-    }
-    return PatchMap(values: values, grid: grid, width: width)
-  }
+  @Test("the foreground is the planted blob, with the sign that the middle decides")
+  func blob() throws {
+    let colors = try PatchPCA.fit([first, second]).colors(of: first)
 
-  private func isObject(_ row: Int, _ column: Int) -> Bool {
-    (3..<7).contains(row) && (4..<8).contains(column)
-  }
-
-  @Test("finds the object in the middle as foreground")
-  func foreground() throws {
-    let map = map(seed: 0)
-
-    let colors = try PatchPCA.fit([map]).colors(of: map)
-
-    for row in 0..<grid.height {
-      for column in 0..<grid.width {
-        #expect(colors.isForeground[row * grid.width + column] == isObject(row, column))
-      }
+    for index in 0..<140 {
+      let isBlob = (3..<8).contains(index / 14) && (4..<11).contains(index % 14)
+      #expect(colors.isForeground[index] == isBlob)
     }
   }
 
-  @Test("explains the planted components in their order")
+  @Test("the other side of the threshold can be taken")
+  func inverted() throws {
+    var options = PatchPCA.Options()
+    options.foreground = .below(nil)
+
+    let colors = try PatchPCA.fit([first, second], options).colors(of: first)
+
+    let plain = try PatchPCA.fit([first, second]).colors(of: first)
+    #expect(colors.isForeground == plain.isForeground.map { !$0 })
+  }
+
+  @Test("the share of the foreground is that of the blobs, or all")
+  func share() throws {
+    var options = PatchPCA.Options()
+    options.foreground = .everything
+
+    #expect(try PatchPCA.fit([first, second]).foregroundShare == 63.0 / 248)
+    #expect(try PatchPCA.fit([first, second], options).foregroundShare == 1)
+    #expect(try PatchPCA.fit([first, second], options).threshold == nil)
+  }
+
+  @Test("the components of the foreground are the planted directions")
+  func components() throws {
+    let axes = try PatchPCA.fit([first, second]).components.axes
+
+    for (axis, place) in zip(axes, [1, 2, 3]) { #expect(abs(axis[place]) > 0.98) }
+  }
+
+  @Test("the three components explain nearly all of the planted variance, in falling order")
   func explained() throws {
-    let pca = try PatchPCA.fit([map(seed: 0), map(seed: 3)])
+    let explained = try PatchPCA.fit([first, second]).explainedVariance
 
-    #expect(pca.explainedVariance[0] > 0.7 && pca.explainedVariance[1] > 0.1)
-    #expect(pca.explainedVariance[2] < 0.01)
-    #expect(abs(pca.foregroundShare - 16.0 / 120) < 1e-9)
+    #expect(explained.reduce(0, +) > 0.95 && explained.reduce(0, +) <= 1)
+    #expect(explained == explained.sorted(by: >))
   }
 
-  @Test("gives equal parts of different images equal colours, whatever the order of the images")
-  func jointColors() throws {
-    let (a, b) = (map(seed: 0), map(seed: 5))
-    let pca = try PatchPCA.fit([a, b])
-    let swapped = try PatchPCA.fit([b, a])
+  @Test("the order of the images does not matter")
+  func order() throws {
+    let (there, back) = (
+      try PatchPCA.fit([first, second]), try PatchPCA.fit([second, first])
+    )
 
-    let first = try pca.colors(of: a).picture
-    let second = try pca.colors(of: b).picture
-
-    for row in 3..<7 {
-      let left = try #require(first.color(row: row, column: 5))
-      let right = try #require(second.color(row: row, column: 5))
-      #expect(abs(Int(left.red) - Int(right.red)) < 12)
+    for map in [first, second] {
+      let (a, b) = (try there.colors(of: map), try back.colors(of: map))
+      #expect(a.isForeground == b.isForeground)
+      let difference = zip(a.picture.storage, b.picture.storage).map { abs(Int($0) - Int($1)) }
+      #expect((difference.max() ?? 9) <= 1)
     }
-    let again = try swapped.colors(of: a).picture
-    #expect(zip(first.storage, again.storage).allSatisfy { abs(Int($0) - Int($1)) <= 1 })
   }
 
-  @Test("colours everything if asked to, and the other side of a threshold")
-  func choices() throws {
-    let map = map(seed: 0)
+  @Test("a fitted projection serves an image that it has not seen")
+  func further() throws {
+    let frame = mapWithBlob(
+      PatchGrid(height: 8, width: 8), rows: 0..<3, columns: 0..<3, seed: 7)
 
-    let all = try PatchPCA.fit([map], foreground: .everything).colors(of: map)
-    let below = try PatchPCA.fit([map], foreground: .below(nil)).colors(of: map)
+    let colors = try PatchPCA.fit([first, second]).colors(of: frame)
 
-    #expect(all.isForeground.allSatisfy { $0 })
-    #expect(below.isForeground[0] && !below.isForeground[4 * grid.width + 5])
+    #expect(colors.isForeground.count { $0 } == 9 && colors.isForeground[0])
   }
 
-  @Test("refuses too few patches and images of different models")
-  func refusals() {
-    let small = PatchMap(
-      values: [1, 2, 3, 4], grid: PatchGrid(height: 1, width: 2), width: 2)
-    #expect(throws: InferenceError.self) { try PatchPCA.fit([small]) }
-    #expect(throws: InferenceError.self) { try PatchPCA.fit([small, map(seed: 0)]) }
-    #expect(throws: InferenceError.self) { try PatchPCA.fit([]) }
+  @Test("background has the colour of the options, foreground uses the whole range")
+  func drawing() throws {
+    var options = PatchPCA.Options()
+    options.background = RGB(1, 2, 3)
+
+    let picture = try PatchPCA.fit([first], options).colors(of: first).picture
+
+    #expect(picture.color(row: 0, column: 0) == RGB(1, 2, 3))
+    let reds = (3..<8).flatMap { row in
+      (4..<11).compactMap { picture.color(row: row, column: $0)?.red }
+    }
+    #expect(reds.min() == 0 && reds.max() == 255)
+  }
+
+  @Test("the overlay has the size of the image, dims the background and colours the rest")
+  func overlay() throws {
+    let image = try PixelBuffer(size: Size(height: 100, width: 140), fill: RGB(200, 200, 200))
+    let colors = try PatchPCA.fit([first]).colors(of: first)
+
+    let overlay = try colors.overlay(on: image)
+
+    #expect(overlay.size == image.size)
+    #expect(overlay.color(row: 0, column: 0) == RGB(44, 44, 44))
+    let inside = try #require(overlay.color(row: 55, column: 75))
+    #expect(inside.red != inside.green || inside.green != inside.blue)
+  }
+
+  @Test("refuses what cannot be fitted, with a reason")
+  func refusals() throws {
+    let grid = PatchGrid(height: 2, width: 2)
+    let equal = PatchMap(values: [Float](repeating: 1, count: 64), grid: grid, width: 16)
+    let narrow = PatchMap(values: [1, 2, 3, 4], grid: grid, width: 1)
+    let broken = PatchMap(
+      values: [.nan] + [Float](repeating: 1, count: 63), grid: grid, width: 16)
+
+    for maps in [[], [first, narrow], [narrow], [equal], [broken]] {
+      #expect(throws: InferenceError.self) { try PatchPCA.fit(maps) }
+    }
+    #expect(throws: InferenceError.self) { try PatchPCA.fit([first]).colors(of: narrow) }
   }
 }
