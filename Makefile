@@ -34,7 +34,7 @@ format:
 	scripts/format
 
 # HTML reference in .build/docs
-docs: setup
+docs: build
 	scripts/docs
 
 clean:
