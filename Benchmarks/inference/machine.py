@@ -62,8 +62,8 @@ def bf16_note(machine: dict[str, object], precisions: Iterable[str]) -> str:
     if "bf16" not in precisions or {"avx512_bf16", "amx_bf16", "bf16"} & set(sets):
         return ""
     return (
-        "This processor has no bf16 instructions: PyTorch emulates them and is then far slower than "
-        "in fp32. Compare bf16 rows with the peers' fp32 rows."
+        "This processor has no bf16 instructions: PyTorch emulates them and is far slower than in "
+        "fp32. Compare bf16 rows with the peers' fp32 rows."
     )
 
 

@@ -54,7 +54,7 @@ def random_model(model: str, size: int) -> torch.nn.Module:
 
 def transformers_model(model: str, size: int) -> torch.nn.Module:
     """Builds the same architecture as Hugging Face's `transformers` has it."""
-    import timm_import  # noqa: F401 - transformers imports torchvision as well
+    import timm_import  # noqa: F401, I001 - transformers imports torchvision, so this is first
     from transformers import Dinov2Config, Dinov2Model
 
     width, heads = {"dinov2_vits14": (384, 6), "dinov2_vitb14": (768, 12)}.get(model, (1024, 16))
