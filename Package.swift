@@ -39,6 +39,7 @@ let package = Package(
     .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
     // libtorch and libvips, found through pkg-config (`scripts/setup` writes `.deps/libtorch.pc`).
@@ -62,6 +63,15 @@ let package = Package(
         "DINOModels", "DINOData", "Imaging", "Kernels", "Torch", "CheckpointFormats",
       ], swiftSettings: safe),
     .target(
+      name: "DINOTraining",
+      dependencies: [
+        "DINOModels", "DINOData", "Imaging", "Kernels", "Torch", "CheckpointFormats", "Telemetry",
+        .product(name: "Yams", package: "Yams"), .product(name: "Crypto", package: "swift-crypto"),
+      ], swiftSettings: safe),
+    .target(
+      name: "DINOEvaluation", dependencies: ["DINOModels", "DINOData", "Imaging", "Torch"],
+      swiftSettings: safe),
+    .target(
       name: "DINOHub",
       dependencies: [
         .product(name: "Crypto", package: "swift-crypto"),
@@ -75,8 +85,9 @@ let package = Package(
     .executableTarget(
       name: "dinov2",
       dependencies: [
-        "DINOInference", "DINOHub", "DINOData", "DINOModels", "Imaging", "Telemetry", "Torch",
-        "CheckpointFormats", "Kernels", .product(name: "Crypto", package: "swift-crypto"),
+        "DINOInference", "DINOTraining", "DINOEvaluation", "DINOHub", "DINOData", "DINOModels",
+        "Imaging", "Telemetry", "Torch", "CheckpointFormats", "Kernels",
+        .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: safe),
@@ -105,6 +116,20 @@ let package = Package(
         "DINOInference", "DINOModels", "DINOData", "Imaging", "Kernels", "Torch",
         "CheckpointFormats",
         "DINOTestSupport",
+      ],
+      swiftSettings: common),
+    .testTarget(
+      name: "DINOTrainingTests",
+      dependencies: [
+        "DINOTraining", "DINOModels", "DINOData", "Imaging", "Kernels", "Torch",
+        "CheckpointFormats", "Telemetry", "DINOTestSupport",
+      ],
+      exclude: ["Runs"],
+      swiftSettings: common),
+    .testTarget(
+      name: "DINOEvaluationTests",
+      dependencies: [
+        "DINOEvaluation", "DINOModels", "DINOData", "Torch", "CheckpointFormats", "DINOTestSupport",
       ],
       swiftSettings: common),
     .testTarget(

@@ -11,6 +11,7 @@ private let sigmoidOperator = Operator("aten::sigmoid")
 private let bicubicOperator = Operator("aten::upsample_bicubic2d")
 private let bicubicAntialiasOperator = Operator("aten::_upsample_bicubic2d_aa")
 private let bilinearOperator = Operator("aten::upsample_bilinear2d")
+private let weightNormOperator = Operator("aten::_weight_norm")
 
 extension Tensor {
   /// `x · weightᵀ + bias` over the last dimension.
@@ -49,6 +50,13 @@ extension Tensor {
     query: Tensor, key: Tensor, value: Tensor
   ) throws(TorchError) -> Tensor {
     try attentionOperator.tensor(.tensor(query), .tensor(key), .tensor(value))
+  }
+
+  /// Each row scaled to a given length: `lengths · v / ‖v‖`, for `[K, D]` and lengths `[K, 1]`.
+  ///
+  /// Source: Salimans and Kingma, 2016, equation 2.
+  public func weightNormalized(lengths: Tensor) throws(TorchError) -> Tensor {
+    try weightNormOperator.tensor(.tensor(self), .tensor(lengths), .int(0))
   }
 
   /// The exact Gaussian error linear unit, `x · Φ(x)`.

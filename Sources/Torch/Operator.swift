@@ -74,7 +74,7 @@ struct Operator: Sendable {
     }
   }
 
-  private static let resultCapacity = 64
+  static let resultCapacity = 64
 }
 
 /// One result of an operator.

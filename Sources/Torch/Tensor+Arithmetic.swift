@@ -25,6 +25,7 @@ private let mulInPlaceScalar = Operator("aten::mul_", "Scalar")
 private let mulInPlace = Operator("aten::mul_", "Tensor")
 private let copyInPlace = Operator("aten::copy_")
 private let fillInPlace = Operator("aten::fill_", "Scalar")
+private let fillDiagonalInPlace = Operator("aten::fill_diagonal_")
 
 extension Tensor {
   /// Adds element by element; sizes of 1 are stretched.
@@ -170,5 +171,10 @@ extension Tensor {
   /// Overwrites every element with a number.
   public func fill(_ value: Double) throws(TorchError) {
     _ = try fillInPlace([.tensor(self), .double(value)])
+  }
+
+  /// Overwrites the diagonal of a matrix with a number.
+  public func fillDiagonal(_ value: Double) throws(TorchError) {
+    _ = try fillDiagonalInPlace([.tensor(self), .double(value)])
   }
 }

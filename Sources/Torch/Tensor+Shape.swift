@@ -19,6 +19,7 @@ private let flipOperator = Operator("aten::flip")
 private let padOperator = Operator("aten::constant_pad_nd")
 private let indexAddOperator = Operator("aten::index_add")
 private let indexAddInPlace = Operator("aten::index_add_")
+private let scatterAddOperator = Operator("aten::scatter_add")
 
 extension Tensor {
   /// The same elements in another shape; one size may be -1.
@@ -151,5 +152,13 @@ extension Tensor {
     _ = try indexAddInPlace([
       .tensor(self), .int(dim), .tensor(indices), .tensor(source), .double(scale),
     ])
+  }
+
+  /// A copy with each entry of `source` added at the place that `indices` (int64) names along `dim`.
+  public func scatterAdding(
+    _ source: Tensor, at indices: Tensor, dim: Int
+  ) throws(TorchError) -> Tensor {
+    try scatterAddOperator.tensor(
+      .tensor(self), .int(dim), .tensor(indices), .tensor(source))
   }
 }

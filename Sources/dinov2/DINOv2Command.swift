@@ -5,13 +5,14 @@ import ArgumentParser
 struct DINOv2Command: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "dinov2",
-    abstract: "DINOv2 in Swift: features of images, and pictures of what the model sees.",
+    abstract: "DINOv2 in Swift: train, apply and look at self-supervised features of images.",
     discussion: """
       Every command has --help with an example. Results go to standard output or to the named file, \
       everything else to standard error.
 
       Exit codes: 0 done; 2 usage or configuration; 3 refused input file; 4 data set unusable; \
-      5 I/O or disk full; 8 out of memory.
+      5 I/O or disk full; 6 another process has the lock; 7 losses that are no numbers; 8 out of \
+      memory; 75 stopped on request, resumable.
       """,
     version: "0.1.0",
     groupedSubcommands: [
@@ -22,6 +23,7 @@ struct DINOv2Command: AsyncParsableCommand {
         subcommands: [
           PCACommand.self, AttentionCommand.self, MatchCommand.self, SimilarityCommand.self,
         ]),
+      CommandGroup(name: "Training:", subcommands: [PretrainCommand.self]),
       CommandGroup(
         name: "Models and data:", subcommands: [ModelsCommand.self, DataCommand.self]),
       CommandGroup(

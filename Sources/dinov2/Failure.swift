@@ -4,6 +4,7 @@ import DINOData
 import DINOHub
 import DINOInference
 import DINOModels
+import DINOTraining
 import Glibc
 import Imaging
 import Torch
@@ -16,6 +17,8 @@ enum Failure {
     case refusedInput = 3
     case unusableDataSet = 4
     case inputOutput = 5
+    case locked = 6
+    case nonFinite = 7
     case outOfMemory = 8
     case stopped = 75
   }
@@ -113,6 +116,18 @@ extension HubError: HasCode {
     case .stopped: .stopped
     }
   }
+}
+
+extension ConfigurationError: HasCode {
+  fileprivate var code: Failure.Code { .usage }
+}
+
+extension TrainingError: HasCode {
+  fileprivate var code: Failure.Code { Failure.Code(rawValue: exitCode) ?? .usage }
+}
+
+extension RunError: HasCode {
+  fileprivate var code: Failure.Code { Failure.Code(rawValue: exitCode) ?? .inputOutput }
 }
 
 extension UsageError: HasCode {

@@ -73,6 +73,26 @@ void ck_linear_run(ck_pool *pool, const ck_linear *linear, const float *x, int64
 void ck_linear_run_half(ck_pool *pool, const ck_linear *linear, const uint16_t *x, int64_t ldx,
                         int64_t rows, void *y, int64_t ldy, ck_epilogue epilogue);
 
+// --- products of changing matrices (gemm.c) ---------------------------------------------------------
+
+// a [rows, depth] and b [depth, columns]; the distances of neighbours along each dimension are given,
+// so that either may be transposed.
+typedef struct ck_gemm_source {
+  const float *a;
+  int64_t a_row, a_column;
+  const float *b;
+  int64_t b_row, b_column;
+  int64_t rows, depth, columns;
+  // Whether c is added to instead of being overwritten.
+  bool adds;
+  // Added to each row of c, or null.
+  const float *bias;
+} ck_gemm_source;
+
+// c [rows, columns], row distance ldc. `depth` must be positive. False if there is too little memory;
+// c is then undefined.
+bool ck_gemm(ck_pool *pool, ck_level level, ck_gemm_source source, float *c, int64_t ldc);
+
 // --- the rest of a block (rest.c) ------------------------------------------------------------------
 
 // y = (x - mean) / sqrt(variance + epsilon) · weight + bias, row by row; [rows, width].
@@ -100,6 +120,34 @@ typedef struct ck_image_shape {
 
 // One image [channels, height, width] to its patches [h·w, channels · patch · patch].
 void ck_unfold(ck_pool *pool, const float *image, ck_image_shape shape, float *patches);
+
+// --- losses over prototypes (losses.c) -------------------------------------------------------------
+
+// Rows of logits [rows, columns] and soft targets [target_rows, columns]: row r meets target
+// r % target_rows.
+typedef struct ck_cross_entropy_source {
+  const float *logits, *targets;
+  // The weight of each row, or null.
+  const float *weights;
+  // One over the temperature.
+  float scale;
+  int64_t rows, columns, target_rows;
+} ck_cross_entropy_source;
+
+// losses[r] = weights[r] · -Σ targets · log softmax(scale · logits), and its gradient by the logits.
+void ck_cross_entropy(ck_pool *pool, ck_level level, ck_cross_entropy_source source,
+                      float *losses, float *gradient);
+
+typedef struct ck_balance_source {
+  const float *logits;
+  // One over the temperature.
+  float scale;
+  int64_t rows, columns, iterations;
+} ck_balance_source;
+
+// Sinkhorn-Knopp: from exp(scale · logits), columns and rows are divided by their sums in turn. False
+// if the logits of a row are too far apart for single precision, or if there is too little memory.
+bool ck_balance(ck_pool *pool, ck_level level, ck_balance_source source, float *targets);
 
 #ifdef __cplusplus
 }

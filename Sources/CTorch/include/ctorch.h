@@ -101,6 +101,18 @@ ct_status ct_gradients(ct_tensor *const *outputs, int64_t output_count,
                        int64_t input_count, bool retain_graph, bool create_graph,
                        ct_tensor **gradients, ct_message message);
 
+// Computes the gradients of the inputs of a computation from those of its outputs, some of which may
+// be null. Writes owned handles, or null for an input that needs none.
+typedef ct_status (*ct_gradient_function)(void *context, ct_tensor *const *output_gradients,
+                                          int64_t output_count, ct_tensor **input_gradients,
+                                          int64_t input_count, ct_message message);
+// Makes `outputs`, which were computed without a graph, depend on `inputs`. `release(context)` is
+// called once, when the graph is let go; at once if no input requires a gradient.
+ct_status ct_attach_gradient(ct_tensor *const *inputs, int64_t input_count,
+                             ct_tensor *const *outputs, int64_t output_count,
+                             ct_gradient_function function, void (*release)(void *), void *context,
+                             ct_message message);
+
 bool ct_grad_mode_enabled(void);
 void ct_grad_mode_set(bool enabled);
 ct_inference_guard *ct_inference_guard_enter(void);

@@ -33,6 +33,24 @@ public final class Attention {
     return try proj(mixed.transpose(1, 2).reshape(b, n, d))
   }
 
+  /// Mixes the tokens of each image of packed groups, `[T, D]` to `[T, D]`.
+  func callAsFunction(_ x: PackedTokens) throws(TorchError) -> Tensor {
+    let projected = PackedTokens(values: try qkv(x.values), groups: x.groups)
+    let mixed = try projected.split().map { qkv throws(TorchError) in
+      let (b, n, width) = try qkv.shape3()
+      let d = width / 3
+      let (q, k, v) =
+        try qkv
+        .reshape(b, n, 3, numHeads, d / numHeads)  // [B, N, 3, H, D/H]
+        .permute(2, 0, 3, 1, 4)  // [3, B, H, N, D/H]
+        .unbind3()
+      return try Tensor.attention(query: q, key: k, value: v)  // [B, H, N, D/H]
+        .transpose(1, 2)
+        .reshape(b * n, d)
+    }
+    return try proj(mixed.count == 1 ? mixed[0] : Tensor.cat(mixed))
+  }
+
   /// The attention weights themselves, by an explicit softmax: the fused kernel never forms them.
   ///
   /// - Parameter x: Tokens, `[B, N, D]`.

@@ -10,11 +10,11 @@ public final class Block {
   let attn: Attention
   /// The norm before attention.
   let norm1: LayerNorm
-  private let norm2: LayerNorm
-  private let mlp: any FeedForward
-  private let ls1: Parameter?
-  private let ls2: Parameter?
-  private let dropPath: StochasticDepth
+  let norm2: LayerNorm
+  let mlp: any FeedForward
+  let ls1: Parameter?
+  let ls2: Parameter?
+  let dropPath: StochasticDepth
 
   /// Registers the block's parameters under `scope`.
   ///
@@ -80,7 +80,7 @@ public final class Block {
     }
   }
 
-  private func scaled(_ x: Tensor, by gamma: Parameter?) throws(TorchError) -> Tensor {
+  func scaled(_ x: Tensor, by gamma: Parameter?) throws(TorchError) -> Tensor {
     guard let gamma else { return x }
     return try x * gamma.value
   }

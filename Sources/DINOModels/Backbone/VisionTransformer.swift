@@ -22,8 +22,8 @@ public final class VisionTransformer {
   private let patchEmbed: PatchEmbed
   /// The positions.
   public let posEmbed: PosEmbed
-  private let blocks: [Block]
-  private let norm: LayerNorm
+  let blocks: [Block]
+  let norm: LayerNorm
 
   /// Builds the model and registers its parameters.
   ///
@@ -126,7 +126,7 @@ public final class VisionTransformer {
     return (try blocks[index].attn.weights(blocks[index].norm1(x)), grid)
   }
 
-  private func prepareTokens(
+  func prepareTokens(
     _ images: Tensor, mask: Tensor?
   ) throws(TorchError) -> (Tensor, PatchGrid) {
     let b = try images.size(0)

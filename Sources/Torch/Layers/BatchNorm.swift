@@ -11,6 +11,8 @@ public final class BatchNorm {
   public let runningMean: Parameter
   /// Running variance, `[C]`.
   public let runningVariance: Parameter
+  /// How many batches the running statistics have seen, `[]`; PyTorch stores it too.
+  public let batchCount: Parameter
   private let epsilon: Double
   private let momentum: Double
 
@@ -29,13 +31,17 @@ public final class BatchNorm {
     bias = try scope.parameter("bias", [channels], .zeros)
     runningMean = try scope.buffer("running_mean", [channels], .zeros)
     runningVariance = try scope.buffer("running_var", [channels], .ones)
+    batchCount = try scope.buffer("num_batches_tracked", [], .zeros)
     self.epsilon = epsilon
     self.momentum = momentum
   }
 
   /// Normalises each channel.
   public func callAsFunction(_ x: Tensor, isTraining: Bool) throws(TorchError) -> Tensor {
-    try x.batchNorm(
+    if isTraining {
+      try batchCount.value.add(inPlace: .ones([], dtype: batchCount.value.dtype ?? .float32))
+    }
+    return try x.batchNorm(
       BatchNormState(
         weight: weight.value, bias: bias.value, runningMean: runningMean.value,
         runningVariance: runningVariance.value),

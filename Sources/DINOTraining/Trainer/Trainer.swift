@@ -1,0 +1,162 @@
+public import DINOData
+public import DINOModels
+internal import Kernels
+internal import Telemetry
+internal import Torch
+
+/// Trains a backbone without labels: one run folder, until the end or a request to stop.
+///
+/// The same configuration and folder go on where the last checkpoint stands, with the same bits as a
+/// run that was never stopped: everything random follows from the seed and the iteration.
+///
+/// Source: Oquab et al., 2023, section 4; order of one step as in the released code.
+public final class Trainer {
+  /// What the trainer is given beside its configuration.
+  public struct Services {
+    /// Hears what happens.
+    public var onEvent: (TrainingEvent) -> Void
+    /// Measures the teacher's backbone after so many iterations.
+    public var evaluate: ((_ teacher: VisionTransformer, _ iteration: Int) throws -> [Measure])?
+    /// Says whether to save and stop; asked after each iteration.
+    public var shouldStop: () -> Bool
+
+    /// Creates services that hear, measure and stop nothing.
+    public init() {
+      onEvent = { _ in }
+      shouldStop = { false }
+    }
+  }
+
+  /// How a run ended.
+  public enum Outcome: Equatable, Sendable {
+    /// All iterations are done.
+    case finished
+    /// It was asked to stop, and saved.
+    case stopped(iteration: Int)
+  }
+
+  /// The configuration.
+  public let config: TrainingConfig
+  let files: RunFiles
+  let services: Services
+  let training: SelfDistillation
+  let optimizer: StudentOptimizer
+  let schedules: TrainingSchedules
+  private let images: TrainingImages
+  var state = TrainerState()
+
+  /// Builds the networks and continues from the newest checkpoint, if there is one.
+  ///
+  /// - Parameters:
+  ///   - config: A valid configuration.
+  ///   - images: What to learn from.
+  ///   - files: The run folder, locked.
+  ///   - services: What the trainer talks to.
+  /// - Throws: `TorchError` if memory is short, ``RunError`` if the folder holds another run or no
+  ///   whole checkpoint.
+  public init(
+    _ config: TrainingConfig, images: TrainingImages, files: RunFiles,
+    services: Services = Services()
+  ) throws {
+    self.config = config
+    self.images = images
+    self.files = files
+    self.services = services
+    schedules = TrainingSchedules(config)
+    training = try SelfDistillation(
+      config.networkConfig, config.lossConfig, seed: UInt64(truncatingIfNeeded: config.train.seed),
+      kernels: ProcessorKernels(threads: TorchRuntime.threadCount))
+    optimizer = try StudentOptimizer(training.student, config.optimizerSettings)
+    state.config = config
+    state.configHash = config.mathematicalHash
+    try restore()
+  }
+
+  /// The number of iterations that are done.
+  public var iteration: Int { state.iteration }
+
+  /// Trains until the end or a request to stop.
+  ///
+  /// Blocks the calling thread; libtorch's modes belong to it.
+  ///
+  /// - Returns: How it ended.
+  /// - Throws: ``TrainingError/nonFinite(iteration:badSteps:)`` after three bad steps in a row,
+  ///   `DataError` if too few images can be read, `TorchError` or ``RunError`` if memory or disk fail.
+  public func run() throws -> Outcome {
+    let total = config.totalIterations
+    guard state.iteration < total else { return .finished }
+    let loader = MultiCropLoader(
+      images, config.loaderSettings, startingAt: state.iteration)
+    if state.iteration == 0 { try evaluate() }
+    while state.iteration < total {
+      try step(with: loader)
+      if services.shouldStop() {
+        try save(waits: true)
+        return .stopped(iteration: state.iteration)
+      }
+      let isLast = state.iteration == total
+      let period = config.evaluation.periodIterations
+      if isLast || (period > 0 && state.iteration % period == 0) { try evaluate() }
+      if isLast || state.iteration % config.checkpointPeriod == 0 { try save(waits: isLast) }
+    }
+    return .finished
+  }
+
+  /// One iteration: data, gradients, step, teacher.
+  private func step(with loader: MultiCropLoader) throws {
+    let clock = ContinuousClock()
+    let start = clock.now
+    let batch = try loader.next()
+    let waited = start.duration(to: clock.now)
+    try note(batch)
+
+    let values = schedules.values(at: state.iteration)
+    let seed = UInt64(truncatingIfNeeded: config.train.seed)
+    optimizer.clearGradients()
+    let losses = try training.accumulateGradients(
+      of: ViewTensors(batch), teacherTemperature: values.teacherTemperature,
+      parts: config.train.accumulationSteps
+    ) { [iteration = state.iteration] part throws(TorchError) in
+      try Generator(
+        seed: StepSeed.stochasticDepth(seed: seed, iteration: iteration, part: part))
+    }
+    let norms = try optimizer.clipGradients(to: config.optim.clipGrad)
+    let verdict = state.nonFinite.judge(
+      isFinite: losses.isFinite && norms.allSatisfy(\.isFinite))
+    if verdict == .take {
+      let factor = state.nonFinite.learningRateFactor
+      try optimizer.step(
+        learningRate: values.learningRate * factor,
+        lastLayerLearningRate: values.lastLayerLearningRate * factor,
+        weightDecay: values.weightDecay)
+      try training.updateTeacher(momentum: values.momentum)
+    }
+    state.iteration += 1
+    let record = StepRecord(
+      iteration: state.iteration, losses: losses, isTaken: verdict == .take,
+      gradientNorms: zip(training.student.submodules, norms).map(Measure.init), schedule: values,
+      images: batch.imageCount, seconds: start.duration(to: clock.now).seconds,
+      dataSeconds: waited.seconds)
+    try report(record)
+    guard verdict != .stop else {
+      throw TrainingError.nonFinite(
+        iteration: state.iteration, badSteps: state.nonFinite.badInARow)
+    }
+  }
+
+  private func evaluate() throws {
+    guard let evaluate = services.evaluate else { return }
+    let measures = try evaluate(training.teacher.backbone, state.iteration)
+    guard !measures.isEmpty else { return }
+    try files.record(measures, iteration: state.iteration)
+    services.onEvent(.evaluated(iteration: state.iteration, measures: measures))
+  }
+}
+
+extension Duration {
+  /// The length in seconds.
+  var seconds: Double {
+    let (seconds, attoseconds) = components
+    return Double(seconds) + Double(attoseconds) * 1e-18
+  }
+}

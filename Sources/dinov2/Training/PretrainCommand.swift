@@ -1,0 +1,129 @@
+import ArgumentParser
+import DINOData
+import DINOTraining
+import Foundation
+import Telemetry
+import Torch
+
+/// `dinov2 pretrain`: self-supervised training of a backbone.
+struct PretrainCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "pretrain",
+    abstract: "Train a backbone without labels.",
+    discussion: """
+      Learns features from a folder of images by DINOv2's recipe: student and teacher, multi-crop, DINO \
+      and iBOT losses, KoLeo. Without --preset and --config one is chosen by the size of the data and \
+      printed. Settings can be changed by KEY=VALUE, with the names of Meta's YAML files, which --config \
+      takes as they are.
+
+      The run folder gets config.yaml, metrics.jsonl, TensorBoard events, checkpoints and, in model/, the \
+      teacher as a model folder. The same command again goes on where the last checkpoint stands. SIGTERM \
+      and Ctrl-C save and stop with exit code 75.
+
+      Example: dinov2 pretrain --data photos/ --output runs/first
+      Example: dinov2 pretrain --data photos/ --output runs/long --preset small-data --steps 20000 \
+      optim.base_lr=1e-3
+      """)
+
+  @Option(
+    help: "Images: a folder, a list (@list.txt), a pattern, tar shards, or Meta's dataset string.",
+    completion: .directory)
+  var data: String?
+
+  @Option(name: .shortAndLong, help: "The run folder.", completion: .directory)
+  var output: String
+
+  @Option(help: "A YAML file of settings; Meta's files are taken as they are.", completion: .file())
+  var config: String?
+
+  @Option(
+    help:
+      "Where settings start from: \(TrainingPreset.allCases.map(\.rawValue).joined(separator: ", "))."
+  )
+  var preset: String?
+
+  @Option(help: "The number of iterations; schedules are stretched to it.")
+  var steps: Int?
+
+  @Flag(help: "Only algorithms that give the same bits every time.")
+  var deterministic = false
+
+  @Option(help: "Threads that compute; all cores if left out.")
+  var threads: Int?
+
+  @Flag(help: "Print the plan and stop.")
+  var dryRun = false
+
+  @Flag(help: "Print one JSON object per event to standard output.")
+  var json = false
+
+  @Argument(help: ArgumentHelp("Settings, such as optim.base_lr=1e-3.", valueName: "key=value"))
+  var overrides: [String] = []
+
+  func validate() throws {
+    if let steps, steps < 1 {
+      throw ValidationError("--steps is \(steps); expected at least 1.")
+    }
+    if let threads, !(1...1024).contains(threads) {
+      throw ValidationError("--threads is \(threads); expected 1 to 1024.")
+    }
+  }
+
+  func run() async throws {
+    try ComputeThreads.quiet()
+    try train()
+  }
+
+  /// Everything in order; blocks until the run ends.
+  private func train() throws {
+    if let threads { TorchRuntime.threadCount = threads }
+    StopSignal.install()
+    let display = PretrainDisplay(json: json)
+    let (config, images) = try resolve(display)
+    try display.plan(config, imageCount: images.count)
+    guard !dryRun else { return }
+    let files = try RunFiles(path: output, config: config)
+    let evaluation = try PretrainEvaluation(config)
+    var services = Trainer.Services()
+    services.onEvent = { display.show($0) }
+    services.shouldStop = { StopSignal.isRequested }
+    services.evaluate = evaluation.map { evaluation in { try evaluation.measure($0, $1) } }
+    display.begin(total: config.totalIterations)
+    do {
+      let trainer = try Trainer(config, images: images, files: files, services: services)
+      switch try trainer.run() {
+      case .finished: display.finish(files.folder)
+      case .stopped(let iteration):
+        display.stop(iteration: iteration, folder: files.folder)
+        throw ExitCode(75)
+      }
+    } catch {
+      display.end()
+      throw error
+    }
+  }
+
+  /// The settings and the images.
+  private func resolve(
+    _ display: PretrainDisplay
+  ) throws -> (config: TrainingConfig, images: TrainingImages) {
+    let named = try preset.map { try TrainingPreset(named: $0) }
+    var images = try data.map { try TrainingImages([$0]) }
+    var chosen = named
+    if named == nil, config == nil, let images {
+      let choice = TrainingPreset.automatic(
+        imageCount: images.count, coreCount: ProcessInfo.processInfo.activeProcessorCount)
+      display.note("\(choice)")
+      chosen = choice.preset
+    }
+    var resolved = try TrainingConfig.load(preset: chosen, file: config, overrides: overrides)
+    if let steps { resolved = resolved.withSteps(steps) }
+    resolved.train.outputDir = output
+    if deterministic { resolved.train.deterministic = true }
+    if let data { resolved.train.datasetPath = data }
+    try resolved.validate()
+    if images == nil { images = try TrainingImages([resolved.train.datasetPath]) }
+    guard let images else { throw UsageError("no images: name them with --data") }
+    return (resolved, images)
+  }
+}

@@ -1,0 +1,39 @@
+import DINOData
+import DINOEvaluation
+import DINOModels
+import DINOTraining
+
+/// The k-NN measurement of a run, if the settings name labelled images.
+struct PretrainEvaluation {
+  private let knn: BackboneKNN
+
+  /// Reads the labelled images.
+  ///
+  /// - Parameter config: The settings.
+  /// - Returns: Nil if they name none.
+  /// - Throws: `DataError` if one of both sets is missing or cannot be used.
+  init?(_ config: TrainingConfig) throws {
+    let evaluation = config.evaluation
+    guard !evaluation.knnTrain.isEmpty || !evaluation.knnVal.isEmpty else { return nil }
+    guard !evaluation.knnTrain.isEmpty, !evaluation.knnVal.isEmpty else {
+      throw UsageError(
+        "evaluation.knn_train and evaluation.knn_val are only useful together: name labelled images "
+          + "for both, or for none")
+    }
+    let train = try LabelledImages([evaluation.knnTrain])
+    let test = try LabelledImages([evaluation.knnVal], classNames: train.classNames)
+    let side = config.crops.globalSize
+    knn = BackboneKNN(
+      train: try LabelledCrops(train, side: side, limit: evaluation.knnImages),
+      test: try LabelledCrops(test, side: side, limit: evaluation.knnImages),
+      counts: evaluation.knnK)
+  }
+
+  /// Measures the teacher.
+  func measure(_ backbone: VisionTransformer, _ iteration: Int) throws -> [Measure] {
+    let result = try knn.measure(backbone)
+    return [Measure("knn_top1", result.top1)]
+      + result.accuracies.map { Measure("knn_top1_k\($0.count)", $0.accuracy.top1) }
+      + [Measure("feature_rank", result.featureRank)]
+  }
+}
