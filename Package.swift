@@ -124,7 +124,6 @@ let package = Package(
         "DINOTraining", "DINOModels", "DINOData", "Imaging", "Kernels", "Torch",
         "CheckpointFormats", "Telemetry", "DINOTestSupport",
       ],
-      exclude: ["Runs"],
       swiftSettings: common),
     .testTarget(
       name: "DINOEvaluationTests",
@@ -141,7 +140,7 @@ let package = Package(
       ],
       swiftSettings: common),
     .testTarget(
-      name: "TelemetryTests", dependencies: ["Telemetry"], swiftSettings: common),
+      name: "TelemetryTests", dependencies: ["Telemetry", "DINOTestSupport"], swiftSettings: common),
     .testTarget(
       name: "CommandTests", dependencies: ["DINOTestSupport", "CheckpointFormats", "Imaging"],
       swiftSettings: common),

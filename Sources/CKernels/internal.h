@@ -64,27 +64,6 @@ typedef struct ck_attention_part {
   float *workspace;
 } ck_attention_part;
 
-typedef struct ck_gemm_part {
-  // Rows, or packed strips of rows.
-  const float *a;
-  int64_t lda;
-  bool is_packed;
-  // Packed panels.
-  const float *b;
-  float *c;
-  int64_t ldc, depth, columns;
-  bool adds;
-  const float *bias;
-  int64_t row_begin, row_end, panel_begin, panel_end;
-} ck_gemm_part;
-
-typedef struct ck_pack_part {
-  const float *from;
-  int64_t distance, step;
-  float *to;
-  int64_t lanes, count, depth, begin, end;
-} ck_pack_part;
-
 typedef struct ck_cross_entropy_part {
   const float *logits, *targets, *weights;
   float scale;
@@ -118,8 +97,6 @@ typedef struct ck_kernels {
                     uint16_t *y, int64_t rows, int64_t width);
   int64_t (*half_attention_floats)(ck_attention_shape shape);
   void (*half_attention)(const ck_attention_part *part);
-  void (*gemm_product)(const ck_gemm_part *part);
-  void (*gemm_pack)(const ck_pack_part *part);
   void (*cross_entropy)(const ck_cross_entropy_part *part);
   bool (*balance_begin)(const ck_balance_part *part);
   void (*balance_prototypes)(const ck_balance_part *part);

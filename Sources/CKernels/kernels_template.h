@@ -280,7 +280,6 @@ static void norm(const float *x, const float *weight, const float *bias, float e
 
 #include "attention_template.h"
 #include "half_template.h"
-#include "gemm_template.h"
 #include "loss_template.h"
 
 const ck_kernels CK_KERNELS = {
@@ -294,8 +293,6 @@ const ck_kernels CK_KERNELS = {
     .half_norm = half_norm,
     .half_attention_floats = half_attention_floats,
     .half_attention = half_attention,
-    .gemm_product = gemm_product,
-    .gemm_pack = gemm_pack,
     .cross_entropy = cross_entropy,
     .balance_begin = balance_begin,
     .balance_prototypes = balance_prototypes,

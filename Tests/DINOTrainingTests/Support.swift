@@ -1,10 +1,20 @@
 import CheckpointFormats
 import DINOModels
 import DINOTestSupport
+import Foundation
 import Testing
 import Torch
 
 extension Golden {
+  /// Decodes hyper-parameters; their names are in snake case.
+  func settings<Value: Decodable>(_ type: Value.Type, at key: String? = nil) throws -> Value {
+    var value = try config
+    if let key { value = try value.member(key) }
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    return try decoder.decode(type, from: JSONEncoder().encode(value))
+  }
+
   /// An input or weight as a tensor that may be changed.
   func tensor(_ name: String) throws -> Tensor { try Tensor(self[name]).clone() }
 
@@ -42,30 +52,4 @@ extension Golden {
 func relativeDifference(_ got: Tensor, _ wanted: Tensor) throws -> Double {
   let scale = try Swift.max(wanted.detached().abs().max().item(), 1e-12)
   return try (got.detached() - wanted.detached()).abs().max().item() / scale
-}
-
-/// Compares gradients with central differences in float64.
-///
-/// - Parameters:
-///   - x: Where; float64, requiring gradients.
-///   - tolerance: The allowed difference, relative to the largest gradient.
-///   - value: A scalar function.
-func expectGradient(
-  at x: Tensor, tolerance: Double = 1e-6, sourceLocation: SourceLocation = #_sourceLocation,
-  _ value: (Tensor) throws -> Tensor
-) throws {
-  let gradient = try #require(try value(x).gradients(of: [x])[0]).array(of: Double.self)
-  let start = try x.detached().array(of: Double.self)
-  let step = 1e-5
-  var numeric: [Double] = []
-  for index in start.indices {
-    var (above, below) = (start, start)
-    above[index] += step
-    below[index] -= step
-    let rise = try value(Tensor(above, x.shape)).item() - value(Tensor(below, x.shape)).item()
-    numeric.append(rise / (2 * step))
-  }
-  let scale = Swift.max(numeric.map(abs).max() ?? 0, 1e-12)
-  let worst = zip(gradient, numeric).map { abs($0 - $1) }.max() ?? 0
-  #expect(worst / scale < tolerance, sourceLocation: sourceLocation)
 }

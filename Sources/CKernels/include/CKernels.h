@@ -73,26 +73,6 @@ void ck_linear_run(ck_pool *pool, const ck_linear *linear, const float *x, int64
 void ck_linear_run_half(ck_pool *pool, const ck_linear *linear, const uint16_t *x, int64_t ldx,
                         int64_t rows, void *y, int64_t ldy, ck_epilogue epilogue);
 
-// --- products of changing matrices (gemm.c) ---------------------------------------------------------
-
-// a [rows, depth] and b [depth, columns]; the distances of neighbours along each dimension are given,
-// so that either may be transposed.
-typedef struct ck_gemm_source {
-  const float *a;
-  int64_t a_row, a_column;
-  const float *b;
-  int64_t b_row, b_column;
-  int64_t rows, depth, columns;
-  // Whether c is added to instead of being overwritten.
-  bool adds;
-  // Added to each row of c, or null.
-  const float *bias;
-} ck_gemm_source;
-
-// c [rows, columns], row distance ldc. `depth` must be positive. False if there is too little memory;
-// c is then undefined.
-bool ck_gemm(ck_pool *pool, ck_level level, ck_gemm_source source, float *c, int64_t ldc);
-
 // --- the rest of a block (rest.c) ------------------------------------------------------------------
 
 // y = (x - mean) / sqrt(variance + epsilon) · weight + bias, row by row; [rows, width].

@@ -1,30 +1,31 @@
-internal import Imaging
-internal import Synchronization
-
 /// Makes the batches of a training ahead of the trainer, on threads of its own.
 ///
 /// A batch is a function of the settings and its iteration: the number of threads, what was done before
 /// and where the run began change nothing. Images that cannot be used are replaced by others, chosen
 /// by seed and position.
-public final class MultiCropLoader {
+public final class MultiCropLoader: Sendable {
   /// How batches are made.
   public struct Settings: Sendable {
     /// The crops.
     public var crops = MultiCropConfig()
     /// The masks of the global crops.
     public var masks: MaskBatch.Settings
-    /// Images of a batch.
+    /// Images of a batch of this process; at least 1.
     public var batchSize = 64
     /// Equal seeds give equal batches.
     public var seed: UInt64 = 0
     /// Threads that decode and crop.
     public var threads = 1
-    /// Memory for decoded images in bytes.
+    /// Memory for decoded images in bytes; later passes find those that fit.
     public var cacheBytes = 0
     /// Batches that are made ahead.
     public var ahead = 2
-    /// The largest share of images that may be unusable.
+    /// The largest share of images that may be unusable; a single one always may.
     public var badShare = 0.1
+    /// Which of the processes this is.
+    public var rank = 0
+    /// The number of processes, which share the images.
+    public var worldSize = 1
 
     /// Creates settings.
     ///
@@ -34,12 +35,8 @@ public final class MultiCropLoader {
     }
   }
 
-  private let settings: Settings
-  private let imageCount: Int
-  private let pipeline: OrderedPipeline<Int, SampleViews>
-  private var iteration: Int
-  /// The images that are known to be bad.
-  private var bad: Set<Int> = []
+  private let samples: OrderedPipeline<Int, SampleViews>
+  private let batches: OrderedPipeline<Int, TrainingBatch>
 
   /// Starts to make batches.
   ///
@@ -48,21 +45,31 @@ public final class MultiCropLoader {
   ///   - settings: How batches are made.
   ///   - iteration: The first batch.
   public init(_ images: TrainingImages, _ settings: Settings, startingAt iteration: Int = 0) {
-    precondition(settings.batchSize > 0, "batches of no image")
-    self.settings = settings
-    self.iteration = iteration
-    imageCount = images.count
+    precondition(settings.batchSize > 0, "batches of \(settings.batchSize) images")
+    precondition(iteration >= 0, "a run that starts at iteration \(iteration)")
+    let sampler = TrainingSampler(
+      count: images.count, seed: settings.seed, rank: settings.rank, worldSize: settings.worldSize)
     let maker = SampleViewMaker(
-      images, settings.crops, seed: settings.seed,
-      sampler: TrainingSampler(count: images.count, seed: settings.seed),
+      images, MultiCrop(settings.crops, seed: settings.seed), sampler: sampler,
       cacheBytes: settings.cacheBytes)
-    pipeline = OrderedPipeline(
+    samples = OrderedPipeline(
       iteration * settings.batchSize..<Int.max, threads: settings.threads,
-      ahead: settings.ahead * settings.batchSize
+      ahead: settings.batchSize + settings.threads
     ) { position in try maker.views(at: position) }
+    let assembler = BatchAssembler(settings, imageCount: images.count, samples: samples)
+    // One thread, since samples have to be taken in order.
+    batches = OrderedPipeline(
+      iteration..<Int.max, threads: 1, ahead: settings.ahead
+    ) { iteration in try assembler.batch(iteration) }
   }
 
-  deinit { pipeline.cancel() }
+  deinit { cancel() }
+
+  /// Stops to make batches; those who wait for one get an error.
+  public func cancel() {
+    batches.cancel()
+    samples.cancel()
+  }
 
   /// The next batch; waits on the calling thread until it is there.
   ///
@@ -70,46 +77,10 @@ public final class MultiCropLoader {
   /// - Throws: ``DataError/unusable(place:problem:)`` if too many images cannot be used.
   @available(*, noasync, message: "the calling thread waits")
   public func next() throws -> TrainingBatch {
-    var samples: [SampleViews] = []
-    while samples.count < settings.batchSize, let item = pipeline.waitForNext() {
-      samples.append(try item.result.get())
+    guard let item = batches.waitForNext() else {
+      throw DataError.unusable(
+        place: "loader", problem: "was cancelled; no further batches are made")
     }
-    var failures: [TrainingBatch.Failure] = []
-    for (index, failure) in samples.flatMap(\.failures) where bad.insert(index).inserted {
-      failures.append(failure)
-    }
-    try checkShare(failures)
-    var random = ViewRandom(seed: settings.seed, .masks, iteration)
-    let masks = MaskBatch(crops: 2 * samples.count, settings.masks, &random)
-    let crops = settings.crops
-    defer { iteration += 1 }
-    return TrainingBatch(
-      iteration: iteration, sampleIndices: samples.map(\.index),
-      globalCrops: Self.cropMajor(samples.map(\.globalCrops), views: 2),
-      localCrops: Self.cropMajor(samples.map(\.localCrops), views: crops.localCount),
-      globalSize: crops.globalSize, localSize: crops.localSize, localCount: crops.localCount,
-      masks: masks, failures: failures)
-  }
-
-  private func checkShare(_ failures: [TrainingBatch.Failure]) throws(DataError) {
-    let limit = max(1, Int(settings.badShare * Double(imageCount)))
-    guard bad.count > limit, let last = failures.last else { return }
-    throw .unusable(
-      place: last.path,
-      problem:
-        "\(bad.count) of \(imageCount) images cannot be used, more than the limit of \(limit); "
-        + "the last: \(last.reason). Run \"dinov2 data check\" to see them all")
-  }
-
-  /// Crops of samples, view by view instead of image by image.
-  private static func cropMajor(_ samples: [[Float]], views: Int) -> [Float] {
-    guard views > 0, let first = samples.first else { return [] }
-    let length = first.count / views
-    var result: [Float] = []
-    result.reserveCapacity(samples.count * first.count)
-    for view in 0..<views {
-      for sample in samples { result += sample[view * length..<(view + 1) * length] }
-    }
-    return result
+    return try item.result.get()
   }
 }

@@ -30,5 +30,7 @@ public struct TrainingBatch: Sendable {
     public let path: String
     /// Why, one line.
     public let reason: String
+    /// Where in the order of all processes the image was met.
+    public let position: Int
   }
 }

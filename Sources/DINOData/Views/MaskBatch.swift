@@ -11,6 +11,8 @@ public struct MaskBatch: Equatable, Sendable {
   public let indices: [Int]
   /// One over the number of masked patches of its crop, for each masked patch.
   public let weights: [Float]
+  /// The number of masked patches of each crop.
+  public let counts: [Int]
   /// The most masked patches that the batch could have.
   public let upperBound: Int
 
@@ -32,6 +34,10 @@ public struct MaskBatch: Equatable, Sendable {
   }
 
   /// Draws the masks of a batch.
+  ///
+  /// Which crops are masked is decided over all of them, so that both crops of an image may be, or
+  /// none. A batch of one image has one masked crop at the usual probability; a batch may also have
+  /// none.
   ///
   /// - Parameters:
   ///   - crops: The number of global crops.
@@ -60,6 +66,7 @@ public struct MaskBatch: Equatable, Sendable {
 
   private init(_ crops: [[Bool]], upperBound: Int) {
     masks = crops.flatMap(\.self)
+    counts = crops.map { mask in mask.count { $0 } }
     self.upperBound = upperBound
     var (indices, weights): ([Int], [Float]) = ([], [])
     var start = 0

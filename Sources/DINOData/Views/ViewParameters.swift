@@ -55,7 +55,7 @@ public struct ViewParameters: Equatable, Sendable {
       jitter = Self.jitter(config.jitterStrength, &random)
     }
     isGray = random.chance(config.grayProbability)
-    if random.chance(config.blurProbability[view.rawValue]) {
+    if random.chance(config.blurs(view)) {
       sigma = random.uniform(config.blurSigma.lowerBound, config.blurSigma.upperBound)
     }
     if view == .secondGlobal, random.chance(config.solarizeProbability) {
@@ -119,9 +119,15 @@ extension Region {
     for _ in 0..<attempts {
       let target = area * random.uniform(scale.lowerBound, scale.upperBound)
       let ratio = exp(random.uniform(log(aspect.lowerBound), log(aspect.upperBound)))
-      let width = Int((target * ratio).squareRoot().rounded(.toNearestOrEven))
-      let height = Int((target / ratio).squareRoot().rounded(.toNearestOrEven))
-      guard 0 < width, width <= size.width, 0 < height, height <= size.height else { continue }
+      let sides = (
+        height: (target / ratio).squareRoot().rounded(.toNearestOrEven),
+        width: (target * ratio).squareRoot().rounded(.toNearestOrEven)
+      )
+      // Compared before conversion, so that an odd ratio cannot trap.
+      guard sides.width > 0, sides.width <= Double(size.width), sides.height > 0,
+        sides.height <= Double(size.height)
+      else { continue }
+      let (height, width) = (Int(sides.height), Int(sides.width))
       return Region(
         top: random.integer(0...size.height - height),
         left: random.integer(0...size.width - width), height: height, width: width)

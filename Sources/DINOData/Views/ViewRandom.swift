@@ -44,7 +44,8 @@ package struct ViewRandom: RandomNumberGenerator, DrawSource, Sendable {
 
   private static let step: UInt64 = 0x9E37_79B9_7F4A_7C15
 
-  private static func mix(_ value: UInt64) -> UInt64 {
+  /// Scatters the bits of a number; one to one.
+  static func mix(_ value: UInt64) -> UInt64 {
     var bits = value &+ step
     bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
     bits = (bits ^ (bits >> 27)) &* 0x94D0_49BB_1331_11EB

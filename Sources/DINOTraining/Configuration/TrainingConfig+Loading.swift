@@ -20,7 +20,7 @@ extension TrainingConfig {
     let document = try file.map { path throws(ConfigurationError) in
       try ConfigDocument(file: path)
     }
-    return try resolved(preset, document, overrides)
+    return try resolved(preset?.config, document, overrides)
   }
 
   /// Resolves a configuration from the text of a YAML file.
@@ -33,13 +33,22 @@ extension TrainingConfig {
   public init(
     yaml: String, name: String = "configuration", preset: TrainingPreset? = nil
   ) throws(ConfigurationError) {
-    self = try Self.resolved(preset, ConfigDocument(text: yaml, place: name), [])
+    self = try Self.resolved(preset?.config, ConfigDocument(text: yaml, place: name), [])
+  }
+
+  /// The same configuration with some keys changed.
+  ///
+  /// - Parameter overrides: `key=value`, as for ``load(preset:file:overrides:)``.
+  /// - Returns: The configuration.
+  /// - Throws: ``ConfigurationError`` that lists every problem.
+  public func changed(by overrides: [String]) throws(ConfigurationError) -> TrainingConfig {
+    try Self.resolved(self, nil, overrides)
   }
 
   private static func resolved(
-    _ preset: TrainingPreset?, _ document: ConfigDocument?, _ overrides: [String]
+    _ start: TrainingConfig?, _ document: ConfigDocument?, _ overrides: [String]
   ) throws(ConfigurationError) -> TrainingConfig {
-    var merger = ConfigMerger((preset?.config ?? TrainingConfig()).tree, form: form)
+    var merger = ConfigMerger((start ?? TrainingConfig()).tree, form: form)
     if let document { merger.apply(document) }
     for override in overrides { merger.apply(override: override) }
     guard merger.problems.isEmpty else { throw .invalid(problems: merger.problems) }

@@ -95,8 +95,8 @@ public final class CheckpointStore: Sendable {
   ///
   /// - Parameter snapshot: What to write.
   /// - Returns: The checkpoint, which a loss of power does not take away any more.
-  /// - Throws: ``RunError/nonFinite(name:problem:)`` before anything is written; ``RunError/noRoom(path:needed:free:)``
-  ///   or ``RunError/system(path:problem:)`` if the disk refuses. Earlier checkpoints are untouched then.
+  /// - Throws: ``RunError/nonFinite(name:problem:)`` before anything is written;
+  ///   ``RunError/system(path:problem:)`` if the disk refuses. Earlier checkpoints are untouched then.
   @discardableResult
   public func save(_ snapshot: CheckpointSnapshot) throws(RunError) -> Saved {
     try snapshot.checkFinite()
@@ -198,10 +198,13 @@ public final class CheckpointStore: Sendable {
     _ path: String, wanting byteCount: Int = 0, _ body: () throws(SystemFailure) -> Value
   ) throws(RunError) -> Value {
     do throws(SystemFailure) { return try body() } catch {
-      if error.isDiskFull, let free = try? files.freeBytes(folder.checkpoints) {
-        throw .noRoom(path: path, needed: byteCount, free: free)
+      guard error.isDiskFull, let free = try? files.freeBytes(folder.checkpoints) else {
+        throw error.error(path, "cannot be written")
       }
-      throw error.error(path, "cannot be written")
+      throw .system(
+        path: path,
+        problem: "cannot be written: \(error.reason); \(byteCount) bytes are needed, \(free) are "
+          + "free; make room")
     }
   }
 }

@@ -66,8 +66,10 @@ private final class WriterThread: Sendable {
   private let state = Mutex(State())
   /// Counts what the thread has to look at: a job, or the end.
   private let pending = DispatchSemaphore(value: 0)
-  /// 1 while nothing is being written. It begins at 0 and is raised by `start`, since a semaphore must not
-  /// go away below the value it was made with.
+  /// 1 while nothing is being written.
+  ///
+  /// It begins at 0 and is raised by `start`, since a semaphore must not go away below the value it was
+  /// made with.
   private let idle = DispatchSemaphore(value: 0)
 
   init(

@@ -84,9 +84,10 @@ extension SelfDistillation {
   ///   - part: The part.
   ///   - images: The number of images of the whole batch.
   ///   - targets: The part's targets.
-  ///   - koleo: The gradient of KoLeo over the whole batch; nil to compute it here.
+  ///   - spread: The gradient of KoLeo over the whole batch; nil to compute it here.
   ///   - context: The random numbers.
   /// - Returns: The part's share of the losses.
+  /// - Throws: `TorchError` if a shape does not fit.
   func addGradients(
     of part: ViewTensors.Part, of images: Int, _ targets: TeacherTargets,
     koleo spread: KoLeoGradient?, _ context: ForwardContext

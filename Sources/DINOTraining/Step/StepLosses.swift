@@ -49,11 +49,7 @@ public struct TargetStatistics: Equatable, Sendable {
 }
 
 extension TargetStatistics {
-  /// Measures targets.
-  ///
-  /// - Parameters:
-  ///   - classes: Class targets, `[B, K]`.
-  ///   - patches: Patch targets, `[M, K]`.
+  /// Measures class targets, `[B, K]`, and patch targets, `[M, K]`.
   init(_ classes: Tensor, patches: Tensor?) throws(TorchError) {
     self.init()
     let (b, k) = try classes.shape2()

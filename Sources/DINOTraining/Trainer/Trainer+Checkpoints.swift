@@ -4,9 +4,7 @@ internal import DINOModels
 internal import Torch
 
 extension Trainer {
-  /// Hands the present state to the writer, and exports the teacher.
-  ///
-  /// - Parameter waits: Whether to wait until it is on the disk.
+  /// Hands the present state to the writer, and exports the teacher; may wait until it is on the disk.
   func save(waits: Bool) throws {
     var tensors = try training.checkpointTensors()
     tensors += optimizer.state.map { ("optimizer.\($0.name)", $0.tensor) }

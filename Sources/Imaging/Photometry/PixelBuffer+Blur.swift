@@ -1,3 +1,4 @@
+internal import CResample
 internal import Glibc
 
 extension PixelBuffer {
@@ -26,59 +27,19 @@ extension PixelBuffer {
     }
     let sum = weights.reduce(0, +)
     weights = weights.map { $0 / sum }
-    let rows = reflectedIndices(height, radius)
+    let (rowBytes, width, height) = (3 * width, width, height)
+    let rows = reflectedIndices(height, radius).map { rowBytes * $0 }
     let columns = reflectedIndices(width, radius)
-    let (height, width) = (height, width)
-    let pass = BlurPass(weights: weights, radius: radius, columns: columns, width: width)
     return try PixelBuffer(making: size) { target throws(ImageError) in
-      storage.withUnsafeBufferPointer { source in
-        for row in 0..<height {
-          pass.blur(
-            rows: rows[row..<row + kernelSize].map { 3 * width * $0 }, of: source,
-            into: UnsafeMutableBufferPointer(
-              rebasing: target[3 * width * row..<3 * width * (row + 1)]))
-        }
+      let status = storage.withUnsafeBufferPointer { source in
+        // Images are not empty, so that both addresses exist.
+        guard let from = source.baseAddress, let to = target.baseAddress else { return Int32(-1) }
+        return cr_blur(
+          from, Int32(height), Int32(width), weights, Int32(kernelSize), rows, columns, to)
       }
-    }
-  }
-}
-
-/// Blurs one row after the other.
-private struct BlurPass {
-  let weights: [Float]
-  let radius: Int
-  let columns: [Int]
-  let width: Int
-
-  /// Blurs down, widens the row by its reflected columns, and blurs across.
-  func blur(
-    rows: [Int], of source: UnsafeBufferPointer<UInt8>,
-    into target: UnsafeMutableBufferPointer<UInt8>
-  ) {
-    let count = 3 * width
-    withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * count + 6 * radius) { memory in
-      memory.initialize(repeating: 0)
-      let line = UnsafeMutableBufferPointer(rebasing: memory[..<(count + 6 * radius)])
-      let result = UnsafeMutableBufferPointer(rebasing: memory[(count + 6 * radius)...])
-      for (weight, start) in zip(weights, rows) {
-        for index in 0..<count {
-          line[3 * radius + index] += weight * Float(source[start + index])
-        }
-      }
-      for side in [0..<radius, width + radius..<width + 2 * radius] {
-        for position in side {
-          for channel in 0..<3 {
-            line[3 * position + channel] = line[3 * (radius + columns[position]) + channel]
-          }
-        }
-      }
-      for (tap, weight) in weights.enumerated() {
-        for index in 0..<count { result[index] += weight * line[3 * tap + index] }
-      }
-      for index in 0..<count {
-        // Adding and taking away 1.5 * 2^23 rounds to even.
-        let rounded = (result[index] + 12_582_912) - 12_582_912
-        target[index] = UInt8(min(max(rounded, 0), 255))
+      guard status == 0 else {
+        throw .usage(
+          problem: "memory for blurring an image of \(size) could not be had; use fewer threads")
       }
     }
   }

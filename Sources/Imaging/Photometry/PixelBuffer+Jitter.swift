@@ -1,4 +1,4 @@
-internal import Glibc
+internal import CResample
 
 // The colour operations of the augmentation, byte for byte those of Pillow (`ImageEnhance`, HSV), as torchvision
 // calls them on images.
@@ -43,15 +43,9 @@ extension PixelBuffer {
   /// - Parameter factor: 0 gives grey, 1 the image, more a more colourful one.
   /// - Returns: The changed image.
   public func withSaturation(_ factor: Double) -> PixelBuffer {
-    let factor = Float(factor)
     var result = self
     result.withUnsafeMutableBytes { bytes in
-      for index in stride(from: 0, to: bytes.count, by: 3) {
-        let gray = luma(UnsafeBufferPointer(bytes), index)
-        for channel in index..<index + 3 {
-          bytes[channel] = mixed(from: gray, to: bytes[channel], factor)
-        }
-      }
+      cr_saturate(bytes.baseAddress, bytes.count / 3, Float(factor))
     }
     return result
   }
@@ -65,11 +59,7 @@ extension PixelBuffer {
     let turn = UInt8(truncatingIfNeeded: steps)
     var result = self
     result.withUnsafeMutableBytes { bytes in
-      for index in stride(from: 0, to: bytes.count, by: 3) {
-        var color = HueColor(bytes[index], bytes[index + 1], bytes[index + 2])
-        color.hue &+= turn
-        (bytes[index], bytes[index + 1], bytes[index + 2]) = color.rgb
-      }
+      cr_turn_hue(bytes.baseAddress, bytes.count / 3, turn)
     }
     return result
   }
@@ -105,55 +95,4 @@ private func luma(_ bytes: UnsafeBufferPointer<UInt8>, _ index: Int) -> UInt8 {
 private func mixed(from first: UInt8, to second: UInt8, _ factor: Float) -> UInt8 {
   let value = Float(first) + factor * (Float(second) - Float(first))
   return value > 0 ? (value >= 255 ? 255 : UInt8(value)) : 0
-}
-
-/// Hue, saturation and value in 8 bits each, as in Pillow's mode HSV.
-private struct HueColor {
-  var hue: UInt8
-  let saturation: UInt8
-  let value: UInt8
-
-  init(_ red: UInt8, _ green: UInt8, _ blue: UInt8) {
-    let (high, low) = (max(red, green, blue), min(red, green, blue))
-    value = high
-    guard high > low else {
-      (hue, saturation) = (0, 0)
-      return
-    }
-    let range = Float(high - low)
-    let (r, g, b) = (
-      Float(high - red) / range, Float(high - green) / range, Float(high - blue) / range
-    )
-    let sector: Float =
-      if red == high { b - g } else if green == high { Float(2 + Double(r) - Double(b)) } else {
-        Float(4 + Double(g) - Double(r))
-      }
-    // Sixths of the circle; a negative one is a turn later.
-    let wound = Double(sector) / 6 + 1
-    let turn = Float(wound >= 1 ? wound - 1 : wound)
-    hue = UInt8(min(max(Int(Double(turn) * 255), 0), 255))
-    saturation = UInt8(min(Int(Double(range / Float(high)) * 255), 255))
-  }
-
-  var rgb: (UInt8, UInt8, UInt8) {
-    if saturation == 0 { return (value, value, value) }
-    let position = Double(hue) * 6 / 255
-    let sector = Int(position)
-    let fraction = Float(position - Double(sector))
-    let strength = Float(Double(saturation) / 255)
-    func level(_ share: Double) -> UInt8 {
-      UInt8(min(max(Int(Double(value) * (1 - share) + 0.5), 0), 255))
-    }
-    let low = level(Double(strength))
-    let falling = level(Double(strength * fraction))
-    let rising = level(Double(strength) * (1 - Double(fraction)))
-    return switch sector % 6 {
-    case 0: (value, rising, low)
-    case 1: (falling, value, low)
-    case 2: (low, value, rising)
-    case 3: (low, falling, value)
-    case 4: (rising, low, value)
-    default: (value, low, falling)
-    }
-  }
 }

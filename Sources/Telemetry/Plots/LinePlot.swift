@@ -30,7 +30,7 @@ public struct LinePlot: Sendable {
   /// How values are laid along the vertical axis.
   public var yScale = PlotScale.linear
   /// The size in pixels of the picture at its natural size.
-  public var size = (height: 360, width: 720)
+  public var size = (height: 340, width: 640)
   /// The curves, in the order of the legend.
   public private(set) var series: [Series] = []
 

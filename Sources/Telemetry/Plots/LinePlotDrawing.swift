@@ -4,7 +4,7 @@ struct LinePlotDrawing {
   private static let colours = [
     "#3b82d6", "#dd6b20", "#2f9e68", "#b159c7", "#b8860b", "#d9467a", "#1f9fb3", "#808080",
   ]
-  private static let fontSize = 12.0
+  private static let fontSize = 13.0
   /// The mean width of a letter of common sans-serif fonts, as a share of the font's size.
   private static let letterWidth = 0.58
 

@@ -33,7 +33,7 @@ enum ReportStyle {
       text-decoration: none; font-size: 0.9rem; }
     nav a:hover { background: var(--card); }
     .key-figures { display: grid; gap: 0.9rem; margin: 0 0 1.5rem;
-      grid-template-columns: repeat(auto-fit, minmax(min(100%, 11rem), 1fr)); }
+      grid-template-columns: repeat(auto-fit, minmax(min(100%, 9.5rem), 1fr)); }
     .key-figures > div { padding: 1rem 1.1rem; border: 1px solid var(--line);
       border-radius: 0.8rem; background: var(--card); }
     .key-figures dt { color: var(--quiet); font-size: 0.85rem; }
@@ -52,7 +52,9 @@ enum ReportStyle {
     .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
     .figures { display: grid; gap: 1.2rem; margin: 0 0 1.5rem;
       grid-template-columns: repeat(auto-fit, minmax(min(100%, 15rem), 1fr)); }
-    .figures.single { grid-template-columns: minmax(0, 48rem); }
+    .figures.single { grid-template-columns: minmax(0, 44rem); }
+    .figures.single figure { overflow-x: auto; }
+    .figures.single svg { min-width: 26rem; }
     figure { margin: 0; min-width: 0; }
     figure img, figure svg { display: block; width: 100%; height: auto; border-radius: 0.6rem; }
     figure svg { color: var(--quiet); }

@@ -70,7 +70,7 @@ struct PretrainCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    try ComputeThreads.quiet()
+    ComputeThreads.quiet()
     try train()
   }
 
@@ -116,8 +116,10 @@ struct PretrainCommand: AsyncParsableCommand {
       display.note("\(choice)")
       chosen = choice.preset
     }
-    var resolved = try TrainingConfig.load(preset: chosen, file: config, overrides: overrides)
+    var resolved = try TrainingConfig.load(preset: chosen, file: config)
     if let steps { resolved = resolved.withSteps(steps) }
+    // After the stretching: what the user names is meant as it stands.
+    resolved = try resolved.changed(by: overrides)
     resolved.train.outputDir = output
     if deterministic { resolved.train.deterministic = true }
     if let data { resolved.train.datasetPath = data }

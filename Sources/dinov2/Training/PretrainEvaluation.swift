@@ -7,11 +7,7 @@ import DINOTraining
 struct PretrainEvaluation {
   private let knn: BackboneKNN
 
-  /// Reads the labelled images.
-  ///
-  /// - Parameter config: The settings.
-  /// - Returns: Nil if they name none.
-  /// - Throws: `DataError` if one of both sets is missing or cannot be used.
+  /// Reads the labelled images; nil if the settings name none.
   init?(_ config: TrainingConfig) throws {
     let evaluation = config.evaluation
     guard !evaluation.knnTrain.isEmpty || !evaluation.knnVal.isEmpty else { return nil }

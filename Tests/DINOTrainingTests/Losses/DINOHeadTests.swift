@@ -9,22 +9,22 @@ struct DINOHeadTests {
   static let cases = Golden.cases(inGroup: "head")
 
   struct Sizes: Decodable {
-    let in_dim: Int
-    let out_dim: Int
-    let hidden_dim: Int
-    let bottleneck_dim: Int
+    let inDim: Int
+    let outDim: Int
+    let hiddenDim: Int
+    let bottleneckDim: Int
     let nlayers: Int
-    let use_bn: Bool
-    let mlp_bias: Bool
+    let useBn: Bool
+    let mlpBias: Bool
     let training: Bool
 
     var config: DINOHeadConfig {
-      var config = DINOHeadConfig(inputDim: in_dim, prototypes: out_dim)
-      config.hiddenDim = hidden_dim
-      config.bottleneckDim = bottleneck_dim
+      var config = DINOHeadConfig(inputDim: inDim, prototypes: outDim)
+      config.hiddenDim = hiddenDim
+      config.bottleneckDim = bottleneckDim
       config.layers = nlayers
-      config.usesBatchNorm = use_bn
-      config.usesBias = mlp_bias
+      config.usesBatchNorm = useBn
+      config.usesBias = mlpBias
       return config
     }
   }
@@ -32,7 +32,7 @@ struct DINOHeadTests {
   private func head(_ golden: Golden, dtype: DType = .float32) throws -> (
     head: DINOHead, store: ParameterStore, isTraining: Bool
   ) {
-    let sizes = try golden.decodeConfig(Sizes.self)
+    let sizes = try golden.settings(Sizes.self)
     let store = ParameterStore(initializingFrom: try Generator(seed: 0), dtype: dtype)
     let head = try DINOHead(sizes.config, in: store.root)
     try store.load(golden.tensors("model."))

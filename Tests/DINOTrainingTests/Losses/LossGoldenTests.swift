@@ -57,11 +57,11 @@ struct LossGoldenTests {
   @Test(
     "softmax centering follows the batches", arguments: Golden.named("loss/dino_softmax_centering"))
   func dinoCentering(golden: Golden) throws {
-    let config = try golden.decodeConfig(CenteringConfig.self)
+    let config = try golden.settings(CenteringConfig.self)
     let steps = try golden.components(after: "input.")
     let width = try golden.tensor("input.\(steps[0]).teacher").size(1)
     let centering = try SoftmaxCentering(
-      prototypes: width, momentum: config.center_momentum)
+      prototypes: width, momentum: config.centerMomentum)
     for (index, step) in steps.enumerated() {
       let targets = try centering(
         golden.tensor("input.\(step).teacher"), temperature: config.temperature(at: index))
@@ -73,11 +73,11 @@ struct LossGoldenTests {
 
   @Test("softmax centering of patches too", arguments: Golden.named("loss/ibot_teacher"))
   func ibotCentering(golden: Golden) throws {
-    let config = try golden.decodeConfig(CenteringConfig.self)
+    let config = try golden.settings(CenteringConfig.self)
     let steps = try golden.components(after: "input.centering.")
     let width = try golden.tensor("input.centering.\(steps[0]).teacher").size(-1)
     let centering = try SoftmaxCentering(
-      prototypes: width, momentum: config.center_momentum)
+      prototypes: width, momentum: config.centerMomentum)
     for (index, step) in steps.enumerated() {
       let logits = try golden.tensor("input.centering.\(step).teacher")
       let targets = try centering(
@@ -99,13 +99,13 @@ struct LossGoldenTests {
     }
     for value in try golden.names(prefix: "expected.").filter({ $0.hasSuffix(".value") }) {
       let tag = value.dropFirst("expected.".count).dropLast(".value".count)
-      let pairs = try golden.decodeConfig(Pairs.self, at: String(tag))
+      let pairs = try golden.settings(Pairs.self, at: String(tag))
       let prefix = "input.\(tag).student."
       let names = try golden.names(prefix: prefix)
       let student = try names.map { try golden.tensor($0).requiringGrad() }
       #expect(student.count == pairs.students)
       let loss = try DINOLoss(
-        PrototypeCrossEntropy(temperature: pairs.student_temp, kernels: engine.processor))(
+        PrototypeCrossEntropy(temperature: pairs.studentTemp, kernels: engine.processor))(
           student: student, teacher: Array(teachers.prefix(pairs.teachers)))
       try golden.check(loss, value)
       try loss.backward()
@@ -120,12 +120,12 @@ struct LossGoldenTests {
     "iBOT loss and its gradients", arguments: Golden.named("loss/ibot_forward"), LossEngine.allCases
   )
   func ibotForward(golden: Golden, engine: LossEngine) throws {
-    let config = try golden.decodeConfig(IBOTConfig.self)
+    let config = try golden.settings(IBOTConfig.self)
     let loss = IBOTPatchLoss(
-      PrototypeCrossEntropy(temperature: config.student_temp, kernels: engine.processor))
+      PrototypeCrossEntropy(temperature: config.studentTemp, kernels: engine.processor))
     let masks = try golden.tensor("input.masks")
     let weights = try golden.tensor("input.masks_weight")
-    let rows = config.n_masked_patches
+    let rows = config.nMaskedPatches
     for (tag, count) in [("given", config.images), ("default", config.images)] {
       let student = try golden.tensor("input.given.student").narrow(dim: 0, 0..<rows)
         .clone().requiringGrad()
@@ -164,23 +164,23 @@ struct LossGoldenTests {
   }
 
   struct Pairs: Decodable {
-    let student_temp: Double
+    let studentTemp: Double
     let students: Int
     let teachers: Int
   }
 
   struct IBOTConfig: Decodable {
     let images: Int
-    let n_masked_patches: Int
-    let student_temp: Double
+    let nMaskedPatches: Int
+    let studentTemp: Double
   }
 }
 
 /// The settings of the centering cases.
 struct CenteringConfig: Decodable {
-  let center_momentum: Double
+  let centerMomentum: Double
   let temps: [Double]
-  let steps_temps: [Double]?
+  let stepsTemps: [Double]?
 
-  func temperature(at step: Int) -> Double { (steps_temps ?? temps)[step] }
+  func temperature(at step: Int) -> Double { (stepsTemps ?? temps)[step] }
 }

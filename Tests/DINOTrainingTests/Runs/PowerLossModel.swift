@@ -155,8 +155,11 @@ final class RecordingFiles: FileOperations {
     let count = try system.write(descriptor, bytes, at: offset)
     record { state in
       let part = Array(bytes.prefix(count))
-      state.open[descriptor]?.bytes.replaceSubrange(offset..<(offset + count), with: part)
-      state.open[descriptor]?.writes.append((offset, part))
+      guard let node = state.open[descriptor] else { return }
+      let missing = offset + count - node.bytes.count
+      if missing > 0 { node.bytes += [UInt8](repeating: 0, count: missing) }
+      node.bytes.replaceSubrange(offset..<(offset + count), with: part)
+      node.writes.append((offset, part))
     }
     return count
   }

@@ -62,7 +62,7 @@ struct PowerLossTests {
     for iteration in [10, 20] { try store.save(Sample.snapshot(iteration)) }
 
     let findings = try findings(
-      fixture, statesPerOperation: 12, seed: 3, accepted: [20, 30]
+      fixture, statesPerOperation: 13, seed: 3, accepted: [20, 30]
     ) { files in
       try fixture.store(newest: 2, files: files).save(Sample.snapshot(30))
     }

@@ -12,7 +12,7 @@ struct SelfDistillationGoldenTests {
 
   @Test("take the same losses, gradients, parameters and teacher", arguments: cases)
   func steps(golden: Golden) throws {
-    let plan = try golden.decodeConfig(GoldenPlan.self)
+    let plan = try golden.settings(GoldenPlan.self)
     let training = try plan.makeTraining(golden)
     let optimizer = try plan.makeOptimizer(training.student)
     for step in 0..<plan.steps {
@@ -26,7 +26,7 @@ struct SelfDistillationGoldenTests {
   ) throws {
     optimizer.clearGradients()
     let losses = try training.accumulateGradients(
-      of: plan.views(golden, step: step), teacherTemperature: plan.plan.teacher_temp[step]
+      of: plan.views(golden, step: step), teacherTemperature: plan.plan.teacherTemp[step]
     ) { _ throws(TorchError) in try Generator(seed: 0) }
     try check(losses, step, plan, golden)
     try checkGradients(step, training, golden)
@@ -36,7 +36,7 @@ struct SelfDistillationGoldenTests {
     try golden.check(
       Tensor(norms.map { Swift.min(1, plan.clip / ($0 + 1e-6)) }), "expected.\(step).clip_factor")
     try optimizer.step(
-      learningRate: plan.plan.lr[step], lastLayerLearningRate: plan.plan.last_layer_lr[step],
+      learningRate: plan.plan.lr[step], lastLayerLearningRate: plan.plan.lastLayerLr[step],
       weightDecay: plan.plan.wd[step])
     try training.updateTeacher(momentum: plan.plan.momentum[step])
     try checkParameters(step, "student", training.student, plan, golden)
@@ -56,10 +56,10 @@ struct SelfDistillationGoldenTests {
     try check(losses.dinoLocal, "\(prefix).dino_local_crops_loss")
     try check(losses.dinoGlobal, "\(prefix).dino_global_crops_loss")
     // The original logs half of the terms that it adds up over two views.
-    if plan.koleo_weight > 0 {
-      try check(losses.koleo * plan.koleo_weight / 2, "\(prefix).koleo_loss")
+    if plan.koleoWeight > 0 {
+      try check(losses.koleo * plan.koleoWeight / 2, "\(prefix).koleo_loss")
     }
-    if plan.ibot_weight > 0 { try check(losses.ibot / 2, "\(prefix).ibot_loss") }
+    if plan.ibotWeight > 0 { try check(losses.ibot / 2, "\(prefix).ibot_loss") }
     try check(losses.total, "expected.\(step).total")
   }
 
@@ -140,10 +140,10 @@ struct GoldenPlan: Decodable {
 
   struct Schedules: Decodable {
     let lr: [Double]
-    let last_layer_lr: [Double]
+    let lastLayerLr: [Double]
     let wd: [Double]
     let momentum: [Double]
-    let teacher_temp: [Double]
+    let teacherTemp: [Double]
   }
 
   let beta1: Double
@@ -151,57 +151,57 @@ struct GoldenPlan: Decodable {
   let eps: Double
   let clip: Double
   let centering: String
-  let center_momentum: Double
+  let centerMomentum: Double
   let depth: Int
-  let dino_weight: Double
-  let embed_dim: Int
+  let dinoWeight: Double
+  let embedDim: Int
   let exclude: [String: [Int]]
-  let ffn_layer: String
-  let global_size: Int
+  let ffnLayer: String
+  let globalSize: Int
   let head: Head
-  let ibot_head: Head?
-  let ibot_weight: Double
-  let koleo_weight: Double
-  let interpolate_antialias: Bool
-  let interpolate_offset: Double
-  let layerwise_decay: Double
-  let mlp_ratio: Double
-  let num_heads: Int
-  let num_register_tokens: Int
-  let patch_embed_lr_mult: Double
-  let patch_size: Int
+  let ibotHead: Head?
+  let ibotWeight: Double
+  let koleoWeight: Double
+  let interpolateAntialias: Bool
+  let interpolateOffset: Double
+  let layerwiseDecay: Double
+  let mlpRatio: Double
+  let numHeads: Int
+  let numRegisterTokens: Int
+  let patchEmbedLrMult: Double
+  let patchSize: Int
   let plan: Schedules
-  let separate_head: Bool
+  let separateHead: Bool
   let steps: Int
-  let student_temp: Double
+  let studentTemp: Double
 
   var backbone: VisionTransformerConfig {
     var config = VisionTransformerConfig()
-    config.imageSize = global_size
-    config.patchSize = patch_size
-    config.embedDim = embed_dim
+    config.imageSize = globalSize
+    config.patchSize = patchSize
+    config.embedDim = embedDim
     config.depth = depth
-    config.numHeads = num_heads
-    config.mlpRatio = mlp_ratio
-    config.ffnLayer = FFNLayer(rawValue: ffn_layer) ?? .mlp
-    config.numRegisterTokens = num_register_tokens
-    config.interpolateAntialias = interpolate_antialias
-    config.interpolateOffset = interpolate_offset
+    config.numHeads = numHeads
+    config.mlpRatio = mlpRatio
+    config.ffnLayer = FFNLayer(rawValue: ffnLayer) ?? .mlp
+    config.numRegisterTokens = numRegisterTokens
+    config.interpolateAntialias = interpolateAntialias
+    config.interpolateOffset = interpolateOffset
     return config
   }
 
   func makeTraining(_ golden: Golden) throws -> SelfDistillation {
     var losses = SelfDistillationConfig()
     losses.centering = try #require(SelfDistillationConfig.Centering(rawValue: centering))
-    losses.centerMomentum = center_momentum
-    losses.dinoWeight = dino_weight
-    losses.ibotWeight = ibot_weight
-    losses.koleoWeight = koleo_weight
-    losses.dinoTemperature = student_temp
-    losses.ibotTemperature = student_temp
+    losses.centerMomentum = centerMomentum
+    losses.dinoWeight = dinoWeight
+    losses.ibotWeight = ibotWeight
+    losses.koleoWeight = koleoWeight
+    losses.dinoTemperature = studentTemp
+    losses.ibotTemperature = studentTemp
     let network = DINONetworkConfig(
-      backbone: backbone, dinoHead: head.config(inputDim: embed_dim),
-      ibotHead: separate_head ? (ibot_head ?? head).config(inputDim: embed_dim) : nil)
+      backbone: backbone, dinoHead: head.config(inputDim: embedDim),
+      ibotHead: separateHead ? (ibotHead ?? head).config(inputDim: embedDim) : nil)
     let training = try SelfDistillation(network, losses, seed: 0)
     try training.student.parameters.load(golden.networkTensors("student."))
     try training.teacher.parameters.load(golden.networkTensors("teacher."))
@@ -215,8 +215,8 @@ struct GoldenPlan: Decodable {
 
   func makeOptimizer(_ student: DINONetwork) throws -> StudentOptimizer {
     var settings = StudentOptimizer.Settings()
-    settings.layerwiseDecay = layerwise_decay
-    settings.patchEmbedMultiplier = patch_embed_lr_mult
+    settings.layerwiseDecay = layerwiseDecay
+    settings.patchEmbedMultiplier = patchEmbedLrMult
     settings.adamW.beta1 = beta1
     settings.adamW.beta2 = beta2
     settings.adamW.epsilon = eps

@@ -38,7 +38,7 @@ struct LinePlotTests {
     #expect(curve[0].x < curve[1].x && curve[1].x < curve[2].x)
     #expect(curve[0].y > curve[1].y && curve[1].y > curve[2].y)
     #expect(abs(curve[1].y - (curve[0].y + curve[2].y) / 2) < 0.11)
-    #expect(curve[2].x < 720 && curve[0].y < 360 && curve[2].y > 0)
+    #expect(curve[2].x < 640 && curve[0].y < 340 && curve[2].y > 0)
     for text in ["Loss", "iteration", "nats", "total", ">10<", ">100<"] {
       #expect(svg.contains(text))
     }
