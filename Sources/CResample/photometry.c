@@ -1,7 +1,7 @@
 // Blur, hue and saturation of 8-bit RGB pixels.
 //
-// The loops are plain C, compiled once for each set of instructions. No multiplication is fused with an
-// addition, so that all of them give the same bytes.
+// The loops are plain C, compiled once for each set of instructions. No multiplication is fused with
+// an addition, so that all of them give the same bytes.
 
 #include "CResample.h"
 
@@ -125,12 +125,16 @@ CR_INLINE void turn_hue(planes *p, int i, int32_t turn) {
   int32_t falling = level(value, (double)(strength * fraction));
   int32_t rising = level(value, (double)strength * (1 - (double)fraction));
   int is_plain = is_gray | (saturation == 0);
-  int32_t new_red = which == 0 || which == 5 ? high : which == 1 ? falling : which == 4 ? rising : lowest;
-  int32_t new_green = which == 1 || which == 2 ? high : which == 3 ? falling : which == 0 ? rising : lowest;
-  int32_t new_blue = which == 3 || which == 4 ? high : which == 5 ? falling : which == 2 ? rising : lowest;
-  p->red[i] = is_plain ? high : new_red;
-  p->green[i] = is_plain ? high : new_green;
-  p->blue[i] = is_plain ? high : new_blue;
+  // The order of the six sectors: red to yellow, to green, to cyan, to blue, to magenta, to red.
+  int32_t r_new = which == 1 ? falling : which == 4 ? rising : lowest;
+  int32_t g_new = which == 3 ? falling : which == 0 ? rising : lowest;
+  int32_t b_new = which == 5 ? falling : which == 2 ? rising : lowest;
+  r_new = which == 0 || which == 5 ? high : r_new;
+  g_new = which == 1 || which == 2 ? high : g_new;
+  b_new = which == 3 || which == 4 ? high : b_new;
+  p->red[i] = is_plain ? high : r_new;
+  p->green[i] = is_plain ? high : g_new;
+  p->blue[i] = is_plain ? high : b_new;
 }
 
 CR_CLONES void cr_turn_hue(uint8_t *pixels, size_t count, uint8_t turn) {

@@ -86,6 +86,9 @@ struct DatasetString: Equatable {
 extension String {
   /// Whether this looks like the name of a key: letters, digits and underscores.
   fileprivate var isWord: Bool {
-    !isEmpty && unicodeScalars.allSatisfy { $0 == "_" || $0.properties.isAlphabetic || ("0"..."9").contains($0) }
+    !isEmpty
+      && unicodeScalars.allSatisfy {
+        $0 == "_" || $0.properties.isAlphabetic || ("0"..."9").contains($0)
+      }
   }
 }

@@ -36,7 +36,7 @@ struct ImageNet22kFolder {
       let table = try RecordTable(path)
       let field = try table.field("", isText: true)
       var result: [String] = []
-      try table.forEach { row, _ throws(DataError) in result.append(row.text(field) ?? "") }
+      try table.walk { row, _ throws(DataError) in result.append(row.text(field) ?? "") }
       return result
     }
     return []
@@ -52,14 +52,15 @@ struct ImageNet22kFolder {
     let identifier = table.has("class_id") ? try table.field("class_id", isText: true) : nil
     var references: [ImageReference] = []
     references.reserveCapacity(table.count)
-    try table.forEach { row, line throws(DataError) in
+    try table.walk { row, line throws(DataError) in
       guard let classIndex = row.integer(index), let first = row.integer(start),
         let last = row.integer(end), let filename = row.text(file), filename.isPlainName,
         first >= 0, last - first > Self.header
       else {
         throw .refused(
           path: name,
-          problem: "record \(line) is no place of a file: class_index, start_offset, end_offset and "
+          problem:
+            "record \(line) is no place of a file: class_index, start_offset, end_offset and "
             + "filename were expected")
       }
       let listed = classes.indices.contains(classIndex) ? classes[classIndex] : nil

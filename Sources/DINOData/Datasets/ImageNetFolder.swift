@@ -33,11 +33,13 @@ struct ImageNetFolder {
     var references: [ImageReference] = []
     references.reserveCapacity(table.count)
     var hasClassFolders: Bool?
-    try table.forEach { row, line throws(DataError) in
+    try table.walk { row, line throws(DataError) in
       let classID = identifier.flatMap { row.text($0) }
-      guard let actual = row.integer(number), identifier == nil || classID?.isPlainName == true else {
+      guard let actual = row.integer(number), identifier == nil || classID?.isPlainName == true
+      else {
         throw .refused(
-          path: name, problem: "record \(line) has no number or no plain class_id, such as n01440764")
+          path: name,
+          problem: "record \(line) has no number or no plain class_id, such as n01440764")
       }
       if hasClassFolders == nil, split == .val, let classID {
         hasClassFolders = try folder.appending(Array(classID.utf8)).kind() == .folder

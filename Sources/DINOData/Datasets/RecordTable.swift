@@ -95,7 +95,8 @@ struct RecordTable {
     else {
       throw refused("has a damaged header, or is no list; expected descr and a shape of one number")
     }
-    guard let (fields, rowSize) = Self.fields(of: descriptor), (1...Self.largestRow).contains(rowSize)
+    guard let (fields, rowSize) = Self.fields(of: descriptor),
+      (1...Self.largestRow).contains(rowSize)
     else {
       throw refused(
         "holds \(descriptor); expected records of little-endian integers and text without objects")
@@ -103,7 +104,8 @@ struct RecordTable {
     let (size, overflow) = count.multipliedReportingOverflow(by: rowSize)
     guard !overflow, size == file.size - start else {
       throw refused(
-        "has \(file.size - start) bytes of data; \(count) records of \(rowSize) bytes were announced")
+        "has \(file.size - start) bytes of data; \(count) records of \(rowSize) bytes were announced"
+      )
     }
     (self.count, self.fields, self.rowSize) = (count, fields, rowSize)
   }
@@ -164,7 +166,7 @@ struct RecordTable {
   ///
   /// - Parameter body: Takes the record and its number; what it throws ends the walk.
   /// - Throws: What the closure throws, and ``DataError`` if the file cannot be read.
-  func forEach(_ body: (Row, Int) throws(DataError) -> Void) throws(DataError) {
+  func walk(_ body: (Row, Int) throws(DataError) -> Void) throws(DataError) {
     let rows = max((4 << 20) / rowSize, 1)
     for first in stride(from: 0, to: count, by: rows) {
       let part = min(rows, count - first)

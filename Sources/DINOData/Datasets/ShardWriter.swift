@@ -4,9 +4,10 @@ public import Imaging
 /// Packs images into tar shards in WebDataset form.
 ///
 /// Written are `<prefix>-000000.tar`, …, whose members are `<number>.<format>` with the bytes of the
-/// image file and, where the image has a class, `<number>.cls` with its index; `classes.txt`, if there
-/// are classes; and `sources.txt`, which says for each member where it came from. Images that cannot be
-/// decoded are left out. Equal inputs give equal bytes, whatever the number of threads.
+/// image file (of JPEG 2000, QOI and icons a PNG) and, where the image has a class, `<number>.cls` with
+/// its index; `classes.txt`, if there are classes; and `sources.txt`, which says for each member where
+/// it came from. Images that cannot be decoded are left out. Equal inputs give equal bytes, whatever the
+/// number of threads.
 public struct ShardWriter: Sendable {
   /// What was written.
   public struct Report: Equatable, Sendable {
@@ -109,7 +110,8 @@ public struct ShardWriter: Sendable {
   private func prepared(_ folder: String) throws(DataError) -> RawPath {
     guard imagesPerShard > 0, bytesPerShard > 0, prefix.isPlainName, prefix.utf8.count <= 64 else {
       throw .usage(
-        problem: "shards \"\(prefix)\" of \(imagesPerShard) images and \(bytesPerShard) bytes cannot be; "
+        problem:
+          "shards \"\(prefix)\" of \(imagesPerShard) images and \(bytesPerShard) bytes cannot be; "
           + "both numbers must be positive and the prefix a plain name of at most 64 bytes")
     }
     let root = RawPath(argument: folder)
@@ -134,8 +136,12 @@ public struct ShardWriter: Sendable {
   ) throws(DataError) -> Packed {
     let bytes = try reference.bytes(limit: decoder.limits.encodedBytes)
     do throws(ImageError) {
-      _ = try decoder.decode(bytes: bytes, name: reference.displayName)
+      let image = try decoder.decode(bytes: bytes, name: reference.displayName)
       let info = try decoder.probe(bytes: bytes, name: reference.displayName)
+      // Shards are read by the names of their members; these formats have none there.
+      if [.jpeg2000, .qoi, .ico].contains(info.format) {
+        return Packed(bytes: try ImageEncoder().encode(image, as: .png), format: .png)
+      }
       return Packed(bytes: bytes, format: info.format)
     } catch {
       throw DataError(error, path: reference.displayName)
@@ -217,8 +223,7 @@ extension ImageFormat {
     case .pnm: "ppm"
     case .tiff: "tif"
     case .heif: "heic"
-    case .jpeg2000: "jp2"
-    case .png, .webp, .gif, .bmp, .avif, .qoi, .ico: rawValue
+    case .png, .webp, .gif, .bmp, .avif, .jpeg2000, .qoi, .ico: rawValue
     }
   }
 }

@@ -73,7 +73,8 @@ final class TarWriter {
     while done < bytes.count {
       let count = unsafe bytes.withUnsafeBytes { buffer in
         // The buffer is not empty here.
-        unsafe Glibc.write(descriptor, buffer.baseAddress.map { unsafe $0 + done }, buffer.count - done)
+        unsafe Glibc.write(
+          descriptor, buffer.baseAddress.map { unsafe $0 + done }, buffer.count - done)
       }
       if count < 0, errno == EINTR { continue }
       guard count > 0 else { throw .errno(path, "cannot be written; free some room") }

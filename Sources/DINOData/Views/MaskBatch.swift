@@ -31,6 +31,28 @@ public struct MaskBatch: Equatable, Sendable {
     public init(_ generator: MaskingGenerator) {
       self.generator = generator
     }
+
+    /// How many of a batch's crops are masked.
+    func maskedCrops(of crops: Int) -> Int { Int(Double(crops) * probability) }
+
+    /// The most masked patches that a batch could have.
+    ///
+    /// - Parameter crops: The number of global crops.
+    /// - Returns: The sum of the upper edges of all bins, each rounded down to whole patches.
+    public func upperBound(crops: Int) -> Int {
+      let masked = maskedCrops(of: crops)
+      let patches = Float(generator.height * generator.width)
+      return (0..<masked).reduce(0) { $0 + Int(patches * edge($1 + 1, of: masked)) }
+    }
+
+    /// The edge of a bin: `count + 1` evenly spaced numbers in single precision, as the original's,
+    /// counted from the nearer end.
+    func edge(_ index: Int, of count: Int) -> Float {
+      let (low, high) = (Float(ratio.lowerBound), Float(ratio.upperBound))
+      let step = (high - low) / Float(max(count, 1))
+      return index < (count + 1) / 2
+        ? low + step * Float(index) : high - step * Float(count - index)
+    }
   }
 
   /// Draws the masks of a batch.
@@ -47,21 +69,18 @@ public struct MaskBatch: Equatable, Sendable {
     crops: Int, _ settings: Settings, _ source: inout Source
   ) {
     let patches = settings.generator.height * settings.generator.width
-    let masked = Int(Double(crops) * settings.probability)
+    let masked = settings.maskedCrops(of: crops)
     var drawn: [[Bool]] = []
-    var most = 0
     for index in 0..<masked {
-      // In single precision, as the original's bins.
-      let low = Self.bound(index, of: masked, settings.ratio)
-      let high = Self.bound(index + 1, of: masked, settings.ratio)
-      let ratio = Float(source.uniform(Double(low), Double(high)))
+      let ratio = Float(
+        source.uniform(
+          Double(settings.edge(index, of: masked)), Double(settings.edge(index + 1, of: masked))))
       drawn.append(settings.generator.mask(Int(Float(patches) * ratio), &source))
-      most += Int(Float(patches) * high)
     }
     let empty = [Bool](repeating: false, count: patches)
     drawn += Array(repeating: empty, count: crops - masked)
     let order = source.order(crops)
-    self.init(order.map { drawn[$0] }, upperBound: most)
+    self.init(order.map { drawn[$0] }, upperBound: settings.upperBound(crops: crops))
   }
 
   private init(_ crops: [[Bool]], upperBound: Int) {
@@ -78,12 +97,5 @@ public struct MaskBatch: Equatable, Sendable {
     }
     self.indices = indices
     self.weights = weights
-  }
-
-  /// The edge of a bin: `count + 1` evenly spaced numbers, counted from the nearer end.
-  private static func bound(_ index: Int, of count: Int, _ range: ClosedRange<Double>) -> Float {
-    let (low, high) = (Float(range.lowerBound), Float(range.upperBound))
-    let step = (high - low) / Float(max(count, 1))
-    return index < (count + 1) / 2 ? low + step * Float(index) : high - step * Float(count - index)
   }
 }

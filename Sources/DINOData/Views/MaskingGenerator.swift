@@ -14,8 +14,8 @@ public struct MaskingGenerator: Equatable, Sendable {
   public let width: Int
   /// The fewest patches that the area of a block is drawn from.
   public var minPatches = 4
-  /// The most patches of a block.
-  public var maxPatches: Int
+  /// The most patches of a block; the original's need not be whole.
+  public var maxPatches: Double
   /// The least ratio of height to width; one over it is the largest.
   public var minAspect = 0.3
   /// Whether patches are added at random until the wanted number is exact, as DINOv3 does.
@@ -29,10 +29,10 @@ public struct MaskingGenerator: Equatable, Sendable {
   ///   - height: Rows of the grid.
   ///   - width: Columns of the grid.
   ///   - maxPatches: The most patches of a block; half of the grid if left out.
-  public init(height: Int, width: Int, maxPatches: Int? = nil) {
+  public init(height: Int, width: Int, maxPatches: Double? = nil) {
     self.height = height
     self.width = width
-    self.maxPatches = maxPatches ?? height * width / 2
+    self.maxPatches = maxPatches ?? Double(height * width) / 2
   }
 
   /// The generator of square crops.
@@ -47,7 +47,7 @@ public struct MaskingGenerator: Equatable, Sendable {
     let side = size / patch
     let half = (0.5 * Double(size) / Double(patch)).rounded(.down)
     let most = (half * Double(size) / Double(patch)).rounded(.down)
-    self.init(height: side, width: side, maxPatches: Int(most))
+    self.init(height: side, width: side, maxPatches: most)
   }
 
   /// Draws a mask.
@@ -60,7 +60,7 @@ public struct MaskingGenerator: Equatable, Sendable {
     var mask = [Bool](repeating: false, count: height * width)
     var masked = 0
     while masked < count {
-      let added = addBlock(to: &mask, atMost: min(count - masked, maxPatches), &source)
+      let added = addBlock(to: &mask, atMost: min(Double(count - masked), maxPatches), &source)
       guard added > 0 else { break }
       masked += added
     }
@@ -72,11 +72,11 @@ public struct MaskingGenerator: Equatable, Sendable {
   ///
   /// - Returns: How many patches are new; 0 if no attempt fits.
   private func addBlock<Source: DrawSource>(
-    to mask: inout [Bool], atMost most: Int, _ source: inout Source
+    to mask: inout [Bool], atMost most: Double, _ source: inout Source
   ) -> Int {
     let bound = log(1 / minAspect)
     for _ in 0..<Self.attempts {
-      let area = source.uniform(Double(minPatches), Double(most))
+      let area = source.uniform(Double(minPatches), most)
       let aspect = exp(source.uniform(-bound, bound))
       let rows = Int((area * aspect).squareRoot().rounded(.toNearestOrEven))
       let columns = Int((area / aspect).squareRoot().rounded(.toNearestOrEven))
@@ -87,7 +87,7 @@ public struct MaskingGenerator: Equatable, Sendable {
         (left..<left + columns).map { row * width + $0 }
       }
       let new = places.filter { !mask[$0] }
-      guard !new.isEmpty, new.count <= most else { continue }
+      guard !new.isEmpty, Double(new.count) <= most else { continue }
       for place in new { mask[place] = true }
       return new.count
     }

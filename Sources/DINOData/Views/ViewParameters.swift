@@ -36,16 +36,16 @@ public struct ViewParameters: Equatable, Sendable {
     self.side = side
   }
 
-  /// Draws a crop.
+  /// Draws a crop; the order of the draws is that of the original.
   ///
   /// - Parameters:
   ///   - view: Which kind of crop.
   ///   - size: The size of the image.
   ///   - config: The probabilities and ranges.
   ///   - random: The draws.
-  package init(
+  package init<Source: DrawSource>(
     _ view: MultiCropConfig.View, of size: Size, _ config: MultiCropConfig,
-    _ random: inout ViewRandom
+    _ random: inout Source
   ) {
     self.init(
       box: .randomCrop(of: size, scale: config.scale(of: view), aspect: config.aspect, &random),
@@ -63,8 +63,8 @@ public struct ViewParameters: Equatable, Sendable {
     }
   }
 
-  private static func jitter(
-    _ strength: SIMD4<Double>, _ random: inout ViewRandom
+  private static func jitter<Source: DrawSource>(
+    _ strength: SIMD4<Double>, _ random: inout Source
   ) -> [Jitter] {
     let order = random.order(4)
     let factors = (0..<3).map { random.uniform(max(0, 1 - strength[$0]), 1 + strength[$0]) }

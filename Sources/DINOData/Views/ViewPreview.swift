@@ -62,7 +62,8 @@ public struct ViewPreview: Sendable {
     _ image: PixelBuffer, _ crops: [PixelBuffer], _ masks: MaskBatch, _ maskRows: [Int]
   ) throws(ImageError) -> [ContactSheet.Cell] {
     let scale = min(
-      Double(imageSize.height) / Double(image.height), Double(imageSize.width) / Double(image.width))
+      Double(imageSize.height) / Double(image.height), Double(imageSize.width) / Double(image.width)
+    )
     let fitted = Size(
       height: max(1, Int(Double(image.height) * scale)),
       width: max(1, Int(Double(image.width) * scale)))
@@ -87,7 +88,9 @@ public struct ViewPreview: Sendable {
     let (rows, columns) = (settings.masks.generator.height, settings.masks.generator.width)
     var result = crop
     for place in 0..<rows * columns where masks.masks[row * rows * columns + place] {
-      let (top, left) = (place / columns * crop.height / rows, place % columns * crop.width / columns)
+      let (top, left) = (
+        place / columns * crop.height / rows, place % columns * crop.width / columns
+      )
       let (bottom, right) = (
         (place / columns + 1) * crop.height / rows, (place % columns + 1) * crop.width / columns
       )

@@ -8,6 +8,14 @@ package protocol DrawSource {
   mutating func order(_ count: Int) -> [Int]
 }
 
+extension DrawSource {
+  /// True with a probability.
+  ///
+  /// - Parameter probability: 0 to 1.
+  /// - Returns: Whether the next number in `[0, 1)` lies below it.
+  package mutating func chance(_ probability: Double) -> Bool { uniform(0, 1) < probability }
+}
+
 /// A stream of random numbers that is a function of seed, purpose and place.
 ///
 /// Nothing about it has to be stored: whoever knows the place draws the same numbers, on every thread
@@ -68,7 +76,4 @@ package struct ViewRandom: RandomNumberGenerator, DrawSource, Sendable {
     order.shuffle(using: &self)
     return order
   }
-
-  /// True with a probability.
-  package mutating func chance(_ probability: Double) -> Bool { unit() < probability }
 }

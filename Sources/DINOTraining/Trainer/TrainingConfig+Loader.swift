@@ -1,9 +1,9 @@
-internal import DINOData
+package import DINOData
 internal import Foundation
 
 extension TrainingConfig {
   /// How batches are made.
-  var loaderSettings: MultiCropLoader.Settings {
+  package var loaderSettings: MultiCropLoader.Settings {
     var generator = MaskingGenerator(size: crops.globalSize, patch: student.patchSize)
     generator.isExact = ibot.exactMaskCount
     var masks = MaskBatch.Settings(generator)

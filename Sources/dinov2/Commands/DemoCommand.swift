@@ -2,15 +2,17 @@ import ArgumentParser
 import DINOData
 import Foundation
 import Imaging
+import Telemetry
 
-/// `dinov2 demo`: makes or takes images, then runs the commands that it shows.
+/// `dinov2 demo`: trains a tiny model, looks at images, and writes a page about it.
 struct DemoCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "demo",
-    abstract: "The two-minute tour: features, PCA, attention and matching of a few images.",
+    abstract: "The two-minute tour: train a tiny model, look at images, read the report.",
     discussion: """
-      Without --model the network has random weights: the pictures then show what the positions and \
-      the colours of the patches do, not what DINOv2 sees. Without --photos it renders scenes.
+      Renders scenes, trains a tiny model on them without labels, and shows by its nearest neighbours that \
+      it learns. Then it draws what a network sees: of --model, or of a ViT-S with random weights, whose \
+      pictures show what positions and colours do, not what DINOv2 sees. OUTPUT/report.html has it all.
 
       Example: dinov2 demo --output demo
       Example: dinov2 demo --model dinov2_vits14 --weights dinov2_vits14_pretrain.pth --photos photos/
@@ -28,58 +30,94 @@ struct DemoCommand: AsyncParsableCommand {
   @Option(help: "The weight file of a named model.", completion: .file())
   var weights: String?
 
-  @Flag(help: "Fewer and smaller pictures.")
+  @Flag(help: "Fewer images, steps and pictures.")
   var quick = false
 
   func run() async throws {
-    let images = try await images()
+    ComputeThreads.quiet()
+    var report = DemoReport(folder: output, model: model)
+    try await learn(&report)
+    try await look(&report)
+    try report.write()
+    Console.print("\nthe report: \(output)/report.html")
+  }
+
+  /// Renders scenes and trains on them.
+  private func learn(_ report: inout DemoReport) async throws {
+    let scenes = "\(output)/scenes"
+    let run = "\(output)/run"
+    for folder in [scenes, run] { try? FileManager.default.removeItem(atPath: folder) }
+    try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
+    let counts = quick ? (train: 280, val: 140) : (train: 1_400, val: 420)
+    try await show(
+      DataCommand.Scenes.self, "data scenes",
+      [
+        "--output", scenes, "--train", "\(counts.train)", "--val", "\(counts.val)", "--size", "64",
+        "--seed", "7",
+      ], &report)
+    let steps = quick ? 60 : 400
+    try await show(
+      PretrainCommand.self, "pretrain",
+      [
+        "--data", "\(scenes)/train/images", "--output", run, "--preset", "tiny", "--steps",
+        "\(steps)", "train.batch_size_per_gpu=32",
+        "evaluation.knn_train=\(scenes)/by-class/train",
+        "evaluation.knn_val=\(scenes)/by-class/val",
+        "evaluation.eval_period_iterations=\(steps / 5)",
+      ], &report)
+    let views = "\(output)/views.png"
+    try await show(
+      DataCommand.Preview.self, "data preview",
+      ["--data", "\(scenes)/train/images", "-o", views, "--preset", "tiny", "--count", "4"],
+      &report)
+    try report.addTraining(run: run, views: views, steps: steps, images: counts.train)
+  }
+
+  /// Draws what a network sees.
+  private func look(_ report: inout DemoReport) async throws {
+    let images = try await images(&report)
     let network =
       model.map { ["--model", $0] + (weights.map { ["--weights", $0] } ?? []) }
       ?? ["--model", "dinov2_vits14", "--random-weights"]
-    if model == nil {
-      Console.note(
-        "No --model: a ViT-S with random weights. The pictures show that everything works, not what "
-          + "a trained model sees.")
-    }
     let side = ["--resize", quick ? "224" : "448"]
-    let features = "\(output)/features.npy"
-    try await show(EmbedCommand.self, "embed", images + network + ["-o", features])
+    try await show(
+      EmbedCommand.self, "embed", images + network + ["-o", "\(output)/features.npy"], &report)
     let pictures = ["pca", "attention", "match"].map { "\(output)/\($0).png" }
-    try await show(PCACommand.self, "pca", images + network + side + ["-o", pictures[0]])
+    try await show(PCACommand.self, "pca", images + network + side + ["-o", pictures[0]], &report)
     try await show(
-      AttentionCommand.self, "attention", [images[0]] + network + side + ["-o", pictures[1]])
+      AttentionCommand.self, "attention", [images[0]] + network + side + ["-o", pictures[1]],
+      &report)
     try await show(
-      MatchCommand.self, "match", Array(images.prefix(2)) + network + side + ["-o", pictures[2]])
-    Console.print("")
-    Console.print("features   \(features) (names beside it)")
-    for (name, path) in zip(["PCA", "attention", "matching"], pictures) {
-      Console.print("\(name.padding(toLength: 11, withPad: " ", startingAt: 0))\(path)")
-    }
+      MatchCommand.self, "match", Array(images.prefix(2)) + network + side + ["-o", pictures[2]],
+      &report)
+    try report.addPictures(pca: pictures[0], attention: pictures[1], match: pictures[2])
   }
 
-  /// The images of the tour: some photographs, or scenes that are rendered.
-  private func images() async throws -> [String] {
+  /// The images that are looked at: some photographs, or large scenes.
+  private func images(_ report: inout DemoReport) async throws -> [String] {
     let count = quick ? 3 : 6
-    try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
     if let photos {
       let found = try ImageInputs([RawPath(argument: photos)]).references
       // Evenly spread, so that a folder with one folder a subject shows several subjects.
       let step = max(found.count / count, 1)
       return stride(from: 0, to: found.count, by: step).prefix(count).map { found[$0].name.text }
     }
-    let folder = "\(output)/scenes"
+    let folder = "\(output)/large-scenes"
     try? FileManager.default.removeItem(atPath: folder)
     try await show(
       DataCommand.Scenes.self, "data scenes",
-      ["--output", folder, "--train", "\(count)", "--val", "0", "--size", "448", "--seed", "7"])
+      ["--output", folder, "--train", "\(count)", "--val", "0", "--size", "448", "--seed", "7"],
+      &report)
     return try ImageInputs([RawPath("\(folder)/train/images")]).references.map(\.name.text)
   }
 
   /// Prints a command as a user would type it, and runs it.
   private func show<Command: AsyncParsableCommand>(
-    _ type: Command.Type, _ name: String, _ arguments: [String]
+    _ type: Command.Type, _ name: String, _ arguments: [String], _ report: inout DemoReport
   ) async throws {
-    Console.print("\n$ dinov2 \(name) \(arguments.joined(separator: " "))")
+    let line = "dinov2 \(name) \(arguments.joined(separator: " "))"
+    Console.print("\n$ \(line)")
+    report.commands.append(line)
     var command = try type.parse(arguments)
     try await command.run()
   }

@@ -33,18 +33,6 @@ struct PretrainCommand: AsyncParsableCommand {
   @Option(name: .shortAndLong, help: "The run folder.", completion: .directory)
   var output: String
 
-  @Option(help: "A YAML file of settings; Meta's files are taken as they are.", completion: .file())
-  var config: String?
-
-  @Option(
-    help:
-      "Where settings start from: \(TrainingPreset.allCases.map(\.rawValue).joined(separator: ", "))."
-  )
-  var preset: String?
-
-  @Option(help: "The number of iterations; schedules are stretched to it.")
-  var steps: Int?
-
   @Flag(help: "Only algorithms that give the same bits every time.")
   var deterministic = false
 
@@ -57,13 +45,9 @@ struct PretrainCommand: AsyncParsableCommand {
   @Flag(help: "Print one JSON object per event to standard output.")
   var json = false
 
-  @Argument(help: ArgumentHelp("Settings, such as optim.base_lr=1e-3.", valueName: "key=value"))
-  var overrides: [String] = []
+  @OptionGroup(title: "Settings") var settings: TrainingOptions
 
   func validate() throws {
-    if let steps, steps < 1 {
-      throw ValidationError("--steps is \(steps); expected at least 1.")
-    }
     if let threads, !(1...1024).contains(threads) {
       throw ValidationError("--threads is \(threads); expected 1 to 1024.")
     }
@@ -107,25 +91,13 @@ struct PretrainCommand: AsyncParsableCommand {
   private func resolve(
     _ display: PretrainDisplay
   ) throws -> (config: TrainingConfig, images: TrainingImages) {
-    let named = try preset.map { try TrainingPreset(named: $0) }
     var images = try data.map { try TrainingImages([$0]) }
-    var chosen = named
-    if named == nil, config == nil, let images {
-      let choice = TrainingPreset.automatic(
-        imageCount: images.count, coreCount: ProcessInfo.processInfo.activeProcessorCount)
-      display.note("\(choice)")
-      chosen = choice.preset
-    }
-    var resolved = try TrainingConfig.load(preset: chosen, file: config)
-    if let steps { resolved = resolved.withSteps(steps) }
-    // After the stretching: what the user names is meant as it stands.
-    resolved = try resolved.changed(by: overrides)
-    resolved.train.outputDir = output
-    if deterministic { resolved.train.deterministic = true }
-    if let data { resolved.train.datasetPath = data }
-    try resolved.validate()
-    if images == nil { images = try TrainingImages([resolved.train.datasetPath]) }
+    var config = try settings.resolve(images: images) { display.note($0) }
+    config.train.outputDir = output
+    if deterministic { config.train.deterministic = true }
+    if let data { config.train.datasetPath = data }
+    if images == nil { images = try TrainingImages([config.train.datasetPath]) }
     guard let images else { throw UsageError("no images: name them with --data") }
-    return (resolved, images)
+    return (config, images)
   }
 }

@@ -6,7 +6,8 @@ import Telemetry
 /// `dinov2 data`: data sets.
 struct DataCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "data", abstract: "Make data sets.", subcommands: [Scenes.self])
+    commandName: "data", abstract: "Make, check and look at data sets.",
+    subcommands: [Scenes.self, Check.self, Preview.self, Pack.self])
 
   /// `dinov2 data scenes`: rendered images with class, mask, depth and boxes.
   struct Scenes: AsyncParsableCommand {
