@@ -17,16 +17,22 @@ QUALITY = 90
 GRAIN = 6.0
 
 
-def make_photos(folder: Path, source: Path | None, count: int) -> Path:
+def make_photos(
+    folder: Path,
+    source: Path | None,
+    count: int,
+    megapixels: tuple[float, float] = MEGAPIXELS,
+) -> Path:
     """Returns a folder with `count` JPEG files, made now unless an earlier run made them.
 
-    They are crops of the pictures below `source`, enlarged; without any, textures.
+    They are crops of the pictures below `source`, enlarged to between the two numbers of
+    megapixels; without any, textures.
     """
     sources = _pictures(source) if source else []
     if source and not sources:
         raise SystemExit(f"error: no pictures below {source}; name another folder by --photos")
     names = "\n".join(path.name for path in sources)
-    key = hashlib.sha256(f"{names}|{count}|{MEGAPIXELS}|{QUALITY}|{GRAIN}".encode()).hexdigest()
+    key = hashlib.sha256(f"{names}|{count}|{megapixels}|{QUALITY}|{GRAIN}".encode()).hexdigest()
     target = folder / f"photos-{count}-{key[:12]}"
     if target.exists():
         return target
@@ -36,7 +42,7 @@ def make_photos(folder: Path, source: Path | None, count: int) -> Path:
     for index in range(count):
         generator = np.random.default_rng(index)
         image = _crop(sources[index % len(sources)], generator) if sources else _texture(generator)
-        _grained(_enlarged(image, generator), generator).save(
+        _grained(_enlarged(image, megapixels, generator), generator).save(
             unfinished / f"photo-{index:04d}.jpg", quality=QUALITY
         )
     unfinished.rename(target)
@@ -80,9 +86,11 @@ def _texture(generator: np.random.Generator) -> Image.Image:
     return Image.fromarray(np.clip(total * 0.6 + 127.5, 0, 255).astype(np.uint8))
 
 
-def _enlarged(image: Image.Image, generator: np.random.Generator) -> Image.Image:
+def _enlarged(
+    image: Image.Image, megapixels: tuple[float, float], generator: np.random.Generator
+) -> Image.Image:
     """Scales to a random number of megapixels and keeps the shape."""
-    pixels = generator.uniform(*MEGAPIXELS) * 1e6
+    pixels = generator.uniform(*megapixels) * 1e6
     scale = (pixels / (image.width * image.height)) ** 0.5
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     return image.resize(size, Image.Resampling.LANCZOS)

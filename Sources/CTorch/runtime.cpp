@@ -89,6 +89,15 @@ int64_t ct_device_peak_bytes(int32_t device_type, int32_t device_index) {
   return bytes;
 }
 
+void ct_set_deterministic(bool deterministic) {
+  char text[1];
+  ctorch::guarded({text, sizeof text}, [&] {
+    at::globalContext().setDeterministicAlgorithms(deterministic, false);
+  });
+}
+
+bool ct_deterministic(void) { return at::globalContext().deterministicAlgorithms(); }
+
 int32_t ct_thread_count(void) { return at::get_num_threads(); }
 
 void ct_set_thread_count(int32_t count) {

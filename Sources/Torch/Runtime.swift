@@ -50,6 +50,14 @@ public enum TorchRuntime {
     set { ct_set_thread_count(Int32(clamping: newValue)) }
   }
 
+  /// Whether only algorithms with a fixed order of sums are used; operations that have none then fail.
+  ///
+  /// On the host all that this package uses have one.
+  public static var usesDeterministicAlgorithms: Bool {
+    get { ct_deterministic() }
+    set { ct_set_deterministic(newValue) }
+  }
+
   /// The largest memory of the process so far, in bytes.
   public static var peakResidentBytes: Int {
     var usage = rusage()

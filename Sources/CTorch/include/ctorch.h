@@ -139,6 +139,9 @@ bool ct_has_cuda(void);
 ct_status ct_load_cuda(ct_message message);
 int32_t ct_cuda_device_count(void);
 int64_t ct_device_peak_bytes(int32_t device_type, int32_t device_index);
+// Whether only algorithms with a fixed order of sums are used; others then fail.
+void ct_set_deterministic(bool deterministic);
+bool ct_deterministic(void);
 int32_t ct_thread_count(void);
 void ct_set_thread_count(int32_t count);
 

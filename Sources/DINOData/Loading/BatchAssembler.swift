@@ -21,6 +21,7 @@ final class BatchAssembler: Sendable {
     self.settings = settings
     self.imageCount = imageCount
     self.samples = samples
+    progress.withLock { $0.bad = settings.knownBad }
   }
 
   /// The next batch; after a failure every further one fails alike.

@@ -20,6 +20,8 @@ public final class MultiCropLoader: Sendable {
     public var cacheBytes = 0
     /// Batches that are made ahead.
     public var ahead = 2
+    /// Images that are known to be unusable, as positions in the data set: they are not reported again.
+    public var knownBad: Set<Int> = []
     /// The largest share of images that may be unusable; a single one always may.
     public var badShare = 0.1
     /// Which of the processes this is.

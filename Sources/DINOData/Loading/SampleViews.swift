@@ -74,7 +74,7 @@ final class SampleViewMaker: Sendable {
     SampleViews.Failure(
       index: index,
       report: TrainingBatch.Failure(
-        path: references[index].displayName, reason: error.description,
+        index: index, path: references[index].displayName, reason: error.description,
         position: sampler.globalPosition(position)))
   }
 

@@ -26,6 +26,8 @@ public struct TrainingBatch: Sendable {
 
   /// An image that could not be used.
   public struct Failure: Equatable, Sendable {
+    /// The image, as a position in the data set.
+    public let index: Int
     /// The printable name.
     public let path: String
     /// Why, one line.

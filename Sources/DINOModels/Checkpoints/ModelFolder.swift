@@ -53,12 +53,14 @@ public enum ModelFolder {
   ///   - model: The backbone.
   ///   - folder: Made if it does not exist; otherwise files of the same names are replaced.
   ///   - elementType: The type of the stored numbers.
+  ///   - cropSide: Side in pixels of the images that the model is meant for; nil for the released
+  ///     models' 224 out of 256.
   /// - Returns: What the folder cannot hold, one line each.
   /// - Throws: ``ModelError`` if transformers has no such model or the folder cannot be written.
   @discardableResult
   public static func write(
     _ model: VisionTransformer, to folder: String,
-    elementType: WeightForm.ElementType = .float32
+    elementType: WeightForm.ElementType = .float32, cropSide: Int? = nil
   ) throws(ModelError) -> [String] {
     let config = try HuggingFaceConfig(model.config, elementType: elementType)
     guard !FileManager.default.fileExists(atPath: "\(folder)/\(index)") else {
@@ -73,7 +75,7 @@ public enum ModelFolder {
         of: model, as: WeightForm(.huggingFace, elementType), path: folder)
       try Safetensors.write(tensors, to: files.file("model.safetensors"))
       try files.write("config.json", json(config))
-      try files.write("preprocessor_config.json", json(PreprocessorConfig()))
+      try files.write("preprocessor_config.json", json(PreprocessorConfig(side: cropSide)))
       try files.commit()
       return losses + (model.config.lossOfInterpolation(as: .huggingFace).map { [$0] } ?? [])
     } catch {

@@ -1,15 +1,15 @@
-/// `preprocessor_config.json` of the published folders: shorter side 256, bicubic, centre crop 224,
-/// ImageNet's mean and deviation.
+/// `preprocessor_config.json`: resizing of the shorter side, bicubic, a centre crop, ImageNet's mean and
+/// deviation.
 ///
-/// Source: the folders `facebook/dinov2-*`, all alike.
+/// The published folders `facebook/dinov2-*` all have 256 and 224.
 struct PreprocessorConfig: Encodable {
   struct CropSize: Encodable {
-    let height = 224
-    let width = 224
+    var height = 224
+    var width = 224
   }
 
   struct ResizeSize: Encodable {
-    let shortestEdge = 256
+    var shortestEdge = 256
 
     enum CodingKeys: String, CodingKey {
       case shortestEdge = "shortest_edge"
@@ -19,16 +19,25 @@ struct PreprocessorConfig: Encodable {
   let imageProcessorType = "BitImageProcessor"
   let doConvertRGB = true
   let doResize = true
-  let size = ResizeSize()
+  var size = ResizeSize()
   /// Pillow's number of bicubic interpolation.
   let resample = 3
   let doCenterCrop = true
-  let cropSize = CropSize()
+  var cropSize = CropSize()
   let doRescale = true
   let rescaleFactor = 1.0 / 255
   let doNormalize = true
   let imageMean = [0.485, 0.456, 0.406]
   let imageStd = [0.229, 0.224, 0.225]
+
+  /// That of the published folders, or of a model that was trained on crops of another side.
+  ///
+  /// - Parameter side: Side of the crop, and length of the shorter side; nil for 224 out of 256.
+  init(side: Int? = nil) {
+    guard let side else { return }
+    size.shortestEdge = side
+    cropSize = CropSize(height: side, width: side)
+  }
 
   enum CodingKeys: String, CodingKey {
     case imageProcessorType = "image_processor_type"

@@ -27,6 +27,11 @@ extension TrainingConfig {
     config.optim.warmupEpochs = 1
     config.optim.freezeLastLayerEpochs = 0
     config.optim.layerwiseDecay = 1
+    config.optim.weightDecayEnd = 0.1
+    // A teacher that follows fast and says sharp things: with few steps nothing else gets off the ground.
+    config.teacher.momentum = 0.9
+    config.teacher.warmupTemperature = 0.03
+    config.teacher.temperature = 0.04
     config.teacher.warmupTemperatureEpochs = 3
     config.evaluation.periodIterations = 50
     return config

@@ -12,6 +12,12 @@ enum FolderTree {
     return unsafe lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
   }
 
+  /// Whether a path is a folder, or a link to one.
+  static func leadsToFolder(_ path: String) -> Bool {
+    var status = stat()
+    return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+
   /// The size of a regular file; nil for anything else.
   static func fileSize(_ path: String) -> Int? {
     var status = stat()

@@ -30,8 +30,12 @@ extension RunFolder {
     try Self.makeFolders(path)
     try probe(files)
     for folder in [checkpoints, samples] { try Self.makeFolders(folder) }
+    // Those of an earlier start are there already.
+    let present = try FolderTree.names(in: checkpoints).count {
+      CheckpointName.iteration(of: $0) != nil
+    }
     let (product, overflows) = estimatedCheckpointBytes.multipliedReportingOverflow(
-      by: Self.checkpointsThatMustFit)
+      by: max(Self.checkpointsThatMustFit - present, 1))
     let needed = overflows ? .max : product
     let free: Int
     do throws(SystemFailure) { free = try files.freeBytes(path) } catch {
@@ -107,11 +111,11 @@ extension RunFolder {
 
   /// Creates a folder and those above it where they are missing.
   private static func makeFolders(_ path: String) throws(RunError) {
-    guard !FolderTree.isFolder(path) else { return }
+    guard !FolderTree.leadsToFolder(path) else { return }
     if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
       try makeFolders(String(path[..<slash]))
     }
-    guard unsafe mkdir(path, 0o777) == 0 || errno == EEXIST && FolderTree.isFolder(path) else {
+    guard unsafe mkdir(path, 0o777) == 0 || errno == EEXIST && FolderTree.leadsToFolder(path) else {
       throw SystemFailure.last.error(path, "the folder cannot be created")
     }
   }

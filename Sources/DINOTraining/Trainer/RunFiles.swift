@@ -50,11 +50,14 @@ public final class RunFiles {
   }
 
   /// Takes the files back to an iteration and opens them again.
-  func resume(at iteration: Int) throws { try openLogs(at: iteration) }
+  func resume(_ config: TrainingConfig, at iteration: Int) throws {
+    try write(config.yaml, to: folder.configuration)
+    try openLogs(at: iteration)
+  }
 
   private func openLogs(at iteration: Int?) throws {
     for log in [folder.metrics, folder.badImages] {
-      try MetricsLog.cut(path: log, toIteration: iteration ?? 0)
+      try MetricsLog.cut(path: log, toIteration: iteration ?? -1)
     }
     metrics = try MetricsLog(path: folder.metrics)
     events = try EventFileWriter(folder: folder.path, resumingAt: iteration)

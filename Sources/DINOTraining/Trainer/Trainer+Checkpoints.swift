@@ -17,7 +17,7 @@ extension Trainer {
   }
 
   /// Writes the teacher's backbone as a model folder, `model/` of the run.
-  private func exportTeacher() throws {
+  func exportTeacher() throws {
     var model = config.modelConfig
     model.dropPathRate = 0
     let store = ParameterStore(awaitingWeights: .float32)
@@ -28,9 +28,21 @@ extension Trainer {
         uniqueKeysWithValues: store.parameters.map { parameter in
           (parameter.name, teacher["backbone.\(parameter.name)"]?.value ?? parameter.value)
         }))
-    for line in try ModelFolder.write(backbone, to: files.folder.model)
-    where state.iteration == config.totalIterations {
-      services.onEvent(.warning("\(files.folder.model): \(line)"))
+    try write(backbone)
+  }
+
+  private func write(_ backbone: VisionTransformer) throws {
+    do {
+      let losses = try ModelFolder.write(
+        backbone, to: files.folder.model, cropSide: config.crops.globalSize)
+      guard state.iteration == config.totalIterations else { return }
+      for line in losses { services.onEvent(.warning("\(files.folder.model): \(line)")) }
+    } catch {
+      guard case .unsupported(_, let problem) = error else { throw error }
+      // transformers has no such model: Meta's form has.
+      let path = files.folder.path + "/teacher.pth"
+      _ = try StateDictWriter.write(backbone, as: WeightForm(.meta), to: path)
+      services.onEvent(.warning("\(path) is written instead of a model folder: \(problem)"))
     }
   }
 
@@ -58,7 +70,7 @@ extension Trainer {
     try optimizer.restore(SelfDistillation.tensors(tensors, below: "optimizer."))
     state = saved
     state.config = config
-    try files.resume(at: state.iteration)
+    try files.resume(config, at: state.iteration)
     services.onEvent(.resumed(iteration: state.iteration))
   }
 

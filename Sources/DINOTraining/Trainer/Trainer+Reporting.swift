@@ -7,7 +7,7 @@ extension Trainer {
   func note(_ batch: TrainingBatch) throws {
     state.take(batch.sampleIndices)
     guard !batch.failures.isEmpty else { return }
-    state.badImages += batch.failures.count
+    state.badImages += batch.failures.map(\.index)
     try files.record(
       badImages: batch.failures.map { ($0.path, $0.reason) }, iteration: state.iteration + 1)
     for failure in batch.failures {
@@ -52,7 +52,7 @@ extension Trainer {
     measures += [
       Measure("iter_time", record.seconds), Measure("data_time", record.dataSeconds),
       Measure("images_per_s", record.imagesPerSecond),
-      Measure("peak_memory_mb", Double(TorchRuntime.peakBytes(on: .cpu)) / 1e6),
+      Measure("peak_memory_mb", Double(TorchRuntime.peakResidentBytes) / 1e6),
     ]
     return measures.map { ($0.name, .number($0.value)) }
   }

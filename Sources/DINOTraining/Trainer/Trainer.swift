@@ -69,6 +69,7 @@ public final class Trainer {
     optimizer = try StudentOptimizer(training.student, config.optimizerSettings)
     state.config = config
     state.configHash = config.mathematicalHash
+    if config.train.deterministic { TorchRuntime.usesDeterministicAlgorithms = true }
     try restore()
   }
 
@@ -84,20 +85,25 @@ public final class Trainer {
   ///   `DataError` if too few images can be read, `TorchError` or ``RunError`` if memory or disk fail.
   public func run() throws -> Outcome {
     let total = config.totalIterations
-    guard state.iteration < total else { return .finished }
-    let loader = MultiCropLoader(
-      images, config.loaderSettings, startingAt: state.iteration)
+    guard state.iteration < total else {
+      // A crash may have come between the last checkpoint and the export.
+      try exportTeacher()
+      return .finished
+    }
+    var settings = config.loaderSettings
+    settings.knownBad = Set(state.badImages)
+    let loader = MultiCropLoader(images, settings, startingAt: state.iteration)
     if state.iteration == 0 { try evaluate() }
     while state.iteration < total {
       try step(with: loader)
-      if services.shouldStop() {
-        try save(waits: true)
-        return .stopped(iteration: state.iteration)
-      }
       let isLast = state.iteration == total
       let period = config.evaluation.periodIterations
       if isLast || (period > 0 && state.iteration % period == 0) { try evaluate() }
-      if isLast || state.iteration % config.checkpointPeriod == 0 { try save(waits: isLast) }
+      let stops = !isLast && services.shouldStop()
+      if stops || isLast || state.iteration % config.checkpointPeriod == 0 {
+        try save(waits: stops || isLast)
+      }
+      if stops { return .stopped(iteration: state.iteration) }
     }
     return .finished
   }

@@ -16,8 +16,8 @@ struct TrainerState: Codable, Sendable {
   var collapse = CollapseMonitor()
   /// A rolling hash over the images that were seen, in order.
   var order: UInt64 = 0
-  /// The number of images that could not be used.
-  var badImages = 0
+  /// The images that could not be used, as positions in the data set.
+  var badImages: [Int] = []
 }
 
 extension TrainerState {

@@ -17,9 +17,9 @@ public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .nonFinite(let iteration, let badSteps):
-      "iteration \(iteration): loss or gradient was not finite in \(badSteps) steps in a row; the last "
-        + "checkpoint is whole. Lower optim.base_lr, lengthen optim.warmup_epochs, or use "
-        + "train.precision=fp32"
+      "iteration \(iteration): loss or gradient was not finite in \(badSteps) steps in a row; checkpoints "
+        + "that were saved before are whole. Start a new run with a lower optim.base_lr, a longer "
+        + "optim.warmup_epochs, or train.precision=fp32"
     case .otherConfiguration(let folder, let changes):
       "\(folder): holds a run of another configuration ("
         + (changes.isEmpty ? "of another version" : changes.joined(separator: ", "))

@@ -48,10 +48,12 @@ struct DemoReport {
     }
     var neighbours = LinePlot(title: "Nearest neighbours", xLabel: "iteration", yLabel: "top-1")
     neighbours.add("held-out scenes", x: accuracies.x, y: accuracies.y)
-    neighbours.add("guessing", x: accuracies.x, y: accuracies.x.map { _ in 1.0 / 14 }, isDashed: true)
+    neighbours.add(
+      "guessing", x: accuracies.x, y: accuracies.x.map { _ in 1.0 / 14 }, isDashed: true)
     report.add(
       .figures([
-        ReportFigure(.plot(neighbours), caption: "The share of held-out scenes that are recognised."),
+        ReportFigure(
+          .plot(neighbours), caption: "The share of held-out scenes that are recognised."),
         ReportFigure(.plot(loss), caption: "The losses; they fall as teacher and student agree."),
       ]))
     report.add(
@@ -71,7 +73,8 @@ struct DemoReport {
       report.add(
         .note(
           "No model was named: these pictures are of a ViT-S with random weights. They show that everything "
-            + "works, not what a trained model sees. Run the demo with --model and --weights for that."))
+            + "works, not what a trained model sees. Run the demo with --model and --weights for that."
+        ))
     }
     report.add(
       .figures([

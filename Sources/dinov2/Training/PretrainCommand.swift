@@ -65,9 +65,10 @@ struct PretrainCommand: AsyncParsableCommand {
     let display = PretrainDisplay(json: json)
     let (config, images) = try resolve(display)
     try display.plan(config, imageCount: images.count)
+    // Before anything is written: labelled images that cannot be used stop the run here.
+    let evaluation = try PretrainEvaluation(config) { display.note($0) }
     guard !dryRun else { return }
     let files = try RunFiles(path: output, config: config)
-    let evaluation = try PretrainEvaluation(config)
     var services = Trainer.Services()
     services.onEvent = { display.show($0) }
     services.shouldStop = { StopSignal.isRequested }
@@ -96,8 +97,12 @@ struct PretrainCommand: AsyncParsableCommand {
     config.train.outputDir = output
     if deterministic { config.train.deterministic = true }
     if let data { config.train.datasetPath = data }
-    if images == nil { images = try TrainingImages([config.train.datasetPath]) }
-    guard let images else { throw UsageError("no images: name them with --data") }
+    if images == nil, config.train.datasetPath != TrainingConfig().train.datasetPath {
+      images = try TrainingImages([config.train.datasetPath])
+    }
+    guard let images else {
+      throw UsageError("no images: name them with --data, or in the settings as train.dataset_path")
+    }
     return (config, images)
   }
 }

@@ -24,6 +24,15 @@ final class PretrainDisplay {
     } else {
       Console.note(plan.text)
     }
+    let (needed, present) = (
+      MemoryEstimate(config).total, Int(clamping: ProcessInfo.processInfo.physicalMemory)
+    )
+    if needed > present {
+      Console.note(
+        "warning: about \(ByteCount(needed)) of memory are needed, the machine has "
+          + "\(ByteCount(present)); raise train.accumulation_steps, or set "
+          + "train.activation_checkpointing=true")
+    }
   }
 
   func begin(total: Int) {

@@ -8,7 +8,7 @@ struct PretrainEvaluation {
   private let knn: BackboneKNN
 
   /// Reads the labelled images; nil if the settings name none.
-  init?(_ config: TrainingConfig) throws {
+  init?(_ config: TrainingConfig, note: (String) -> Void) throws {
     let evaluation = config.evaluation
     guard !evaluation.knnTrain.isEmpty || !evaluation.knnVal.isEmpty else { return nil }
     guard !evaluation.knnTrain.isEmpty, !evaluation.knnVal.isEmpty else {
@@ -18,11 +18,11 @@ struct PretrainEvaluation {
     }
     let train = try LabelledImages([evaluation.knnTrain])
     let test = try LabelledImages([evaluation.knnVal], classNames: train.classNames)
-    let side = config.crops.globalSize
-    knn = BackboneKNN(
-      train: try LabelledCrops(train, side: side, limit: evaluation.knnImages),
-      test: try LabelledCrops(test, side: side, limit: evaluation.knnImages),
-      counts: evaluation.knnK)
+    let sets = try [train, test].map { images in
+      try LabelledCrops(images, side: config.crops.globalSize, limit: evaluation.knnImages)
+    }
+    for line in sets.flatMap(\.failures) { note("left out of the k-NN evaluation: \(line)") }
+    knn = BackboneKNN(train: sets[0], test: sets[1], counts: evaluation.knnK)
   }
 
   /// Measures the teacher.

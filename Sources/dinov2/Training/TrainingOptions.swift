@@ -11,7 +11,8 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(
     help:
-      "Where settings start from: \(TrainingPreset.allCases.map(\.rawValue).joined(separator: ", ")).")
+      "Where settings start from: \(TrainingPreset.allCases.map(\.rawValue).joined(separator: ", "))."
+  )
   var preset: String?
 
   @Option(help: "The number of iterations; the schedules of preset and file are stretched to it.")

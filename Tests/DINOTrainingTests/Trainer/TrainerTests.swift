@@ -1,0 +1,139 @@
+import CheckpointFormats
+import DINOData
+import DINOModels
+import DINOTestSupport
+import DINOTraining
+import Foundation
+import Imaging
+import Testing
+import Torch
+
+@Suite("Trainer")
+struct TrainerTests {
+  private let folder: TemporaryFolder
+
+  init() throws {
+    folder = try TemporaryFolder()
+    let renderer = SceneRenderer(seed: 3)
+    try FileManager.default.createDirectory(
+      atPath: folder.file("images"), withIntermediateDirectories: true)
+    for index in 0..<24 {
+      let picture = try renderer.render(
+        renderer.scene(at: index), size: Size(height: 40, width: 40))
+      try ImageEncoder().write(picture.image, to: folder.file("images/\(index).png"))
+    }
+  }
+
+  private func config(
+    _ overrides: String...
+  ) throws -> TrainingConfig {
+    try TrainingConfig.load(preset: .tiny).withSteps(12).changed(
+      by: [
+        "train.batch_size_per_gpu=8", "train.checkpoint_period=4", "train.centering=centering",
+        "evaluation.eval_period_iterations=5", "optim.warmup_epochs=0",
+      ] + overrides)
+  }
+
+  /// Trains until the end or until so many iterations are done.
+  @discardableResult
+  private func train(
+    _ run: String, _ config: TrainingConfig, stopAfter limit: Int = .max
+  ) throws -> (outcome: Trainer.Outcome, events: [TrainingEvent]) {
+    let events = Events()
+    var services = Trainer.Services()
+    services.onEvent = { events.list.append($0) }
+    services.shouldStop = { events.steps >= limit }
+    services.evaluate = { backbone, iteration in
+      [Measure("tokens", Double(backbone.config.embedDim)), Measure("at", Double(iteration))]
+    }
+    let trainer = try Trainer(
+      config, images: TrainingImages([folder.file("images")]),
+      files: RunFiles(path: folder.file(run), config: config), services: services)
+    return (try trainer.run(), events.list)
+  }
+
+  private final class Events {
+    var list: [TrainingEvent] = []
+    var steps: Int { list.count { if case .step = $0 { true } else { false } } }
+  }
+
+  private func weights(_ run: String) throws -> [UInt8] {
+    [UInt8](
+      try Data(contentsOf: URL(fileURLWithPath: folder.file("\(run)/model/model.safetensors"))))
+  }
+
+  private func metrics(_ run: String) throws -> [[String: Double]] {
+    let text = try String(contentsOfFile: folder.file("\(run)/metrics.jsonl"), encoding: .utf8)
+    return try text.split(separator: "\n").map { line in
+      try JSONDecoder().decode([String: Double?].self, from: Data(line.utf8))
+        .compactMapValues(\.self)
+        .filter { !["iter_time", "data_time", "images_per_s", "peak_memory_mb"].contains($0.key) }
+    }
+  }
+
+  @Test("gives the same bits whether it was stopped or not, with any number of loader threads")
+  func resuming() throws {
+    let (outcome, _) = try train("straight", config())
+    #expect(outcome == .finished)
+
+    let first = try train("stopped", config("train.loader_threads=3"), stopAfter: 5)
+    #expect(first.outcome == .stopped(iteration: 5))
+    let second = try train("stopped", config("train.loader_threads=2"))
+    #expect(second.outcome == .finished)
+
+    #expect(try weights("stopped") == weights("straight"))
+    #expect(try metrics("stopped") == metrics("straight"))
+  }
+
+  @Test("measures, saves and exports at its periods and at the end")
+  func events() throws {
+    let (_, events) = try train("run", config())
+    let saved = events.compactMap { event in
+      if case .saved(let iteration, _) = event { iteration } else { nil }
+    }
+    let measured = events.compactMap { event in
+      if case .evaluated(let iteration, _) = event { iteration } else { nil }
+    }
+    #expect(saved == [4, 8, 12])
+    #expect(measured == [0, 5, 10, 12])
+    let model = try ModelFolder.load(folder.file("run/model")).model
+    #expect(model.config.embedDim == 64)
+  }
+
+  @Test("a finished run is exported again if its model is gone")
+  func exportsAgain() throws {
+    try train("run", config())
+    let before = try weights("run")
+    try FileManager.default.removeItem(atPath: folder.file("run/model"))
+    #expect(try train("run", config()).outcome == .finished)
+    #expect(try weights("run") == before)
+  }
+
+  @Test("refuses to go on with other mathematics, and names the change")
+  func otherConfiguration() throws {
+    try train("run", config(), stopAfter: 4)
+    let error = #expect(throws: TrainingError.self) {
+      try train("run", config("optim.base_lr=0.5"))
+    }
+    #expect(error?.description.contains("optim.base_lr: 0.004 → 0.5") == true)
+  }
+
+  @Test("stops after three steps that are no numbers, and leaves the parameters alone")
+  func nonFinite() throws {
+    let error = #expect(throws: TrainingError.self) {
+      try train("run", config("dino.loss_weight=.inf"))
+    }
+    #expect(error == .nonFinite(iteration: 3, badSteps: 3))
+  }
+
+  @Test("a second trainer on the same folder is refused")
+  func locked() throws {
+    let config = try config()
+    let held = try RunFiles(path: folder.file("run"), config: config)
+    let error = #expect(throws: RunError.self) {
+      try RunFiles(path: folder.file("run"), config: config)
+    }
+    #expect(error?.exitCode == 6)
+    withExtendedLifetime(held) {}
+  }
+}
