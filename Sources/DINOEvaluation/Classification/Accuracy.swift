@@ -1,4 +1,4 @@
-public import Torch
+internal import Torch
 
 /// How often the right class is among the best.
 public struct Accuracy: Equatable, Sendable {

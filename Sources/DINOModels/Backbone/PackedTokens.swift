@@ -1,4 +1,4 @@
-public import Torch
+internal import Torch
 
 /// Images of one size among packed tokens.
 public struct TokenGroup: Equatable, Sendable {

@@ -1,4 +1,4 @@
-public import DINOModels
+internal import DINOModels
 public import Kernels
 public import Torch
 

@@ -15,7 +15,7 @@ enum ComputeThreads {
   /// Starts the program anew with the settings, once; does nothing if the user has set one of them.
   static func quiet() {
     guard settings.keys.allSatisfy({ unsafe getenv($0) == nil }) else { return }
-    for (name, value) in settings { setenv(name, value, 1) }
+    for (name, value) in settings { unsafe setenv(name, value, 1) }
     var arguments = unsafe CommandLine.arguments.map { unsafe strdup($0) }
     unsafe arguments.append(nil)
     // Returns only if it fails; then the run is slower, not wrong.

@@ -118,12 +118,13 @@ struct TrainerTests {
     #expect(error?.description.contains("optim.base_lr: 0.004 → 0.5") == true)
   }
 
-  @Test("stops after three steps that are no numbers, and leaves the parameters alone")
+  @Test("stops after three steps that are no numbers")
   func nonFinite() throws {
+    // The first step makes the parameters so large that nothing after it is a number.
     let error = #expect(throws: TrainingError.self) {
-      try train("run", config("dino.loss_weight=.inf"))
+      try train("run", config("optim.base_lr=1e30", "optim.clip_grad=0"))
     }
-    #expect(error == .nonFinite(iteration: 3, badSteps: 3))
+    #expect(error == .nonFinite(iteration: 4, badSteps: 3))
   }
 
   @Test("a second trainer on the same folder is refused")
