@@ -13,6 +13,7 @@ from typing import Any
 
 import lightly_train
 import torch
+from lightly_train._callbacks import callback_helpers
 from pytorch_lightning import Callback
 
 from lightly_model import build
@@ -39,9 +40,9 @@ def main() -> None:
     torch.set_num_threads(settings["threads"])
     arguments = settings["pretrain"]
     times = StepTimes()
-    # These take the place of lightly-train's own callbacks, so it writes no checkpoints and exports
-    # the model only at the end, as ours does here.
-    arguments["trainer_args"]["callbacks"] = [times]
+    # In place of lightly-train's own callbacks, for which it has no setting: so it writes no
+    # checkpoints and exports the model only at the end.
+    callback_helpers.get_callbacks = lambda **_: [times]
     lightly_train.pretrain(model=build(settings["vit"]), **arguments)
     Path(settings["times"]).write_text(json.dumps(times.seconds))
 

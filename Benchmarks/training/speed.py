@@ -164,7 +164,8 @@ def markdown(
             f"of {SPEED.prototypes:,} prototypes; JPEG photographs of one megapixel "
             f"({sum(files) / len(files) / 1e6:.1f} MB each) are read and cropped meanwhile. Median of "
             f"{counted * arguments.rounds} steps, {counted} in each of {arguments.rounds} interleaved "
-            f"runs, with {arguments.threads} threads. Memory is the peak of all processes together.",
+            f"runs, with {arguments.threads} threads. Memory is the peak of all processes together, "
+            "without libraries.",
             report.table(
                 [
                     "Program", "Seconds/step", "Images/s", "Time, ours / theirs",
