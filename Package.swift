@@ -61,7 +61,7 @@ let package = Package(
       name: "DINOInference",
       dependencies: [
         "DINOModels", "DINOData", "Imaging", "Kernels", "Torch", "CheckpointFormats",
-      ], swiftSettings: safe),
+      ], resources: [.copy("Resources/dinov2_vitt14")], swiftSettings: safe),
     .target(
       name: "DINOTraining",
       dependencies: [
@@ -69,8 +69,12 @@ let package = Package(
         .product(name: "Yams", package: "Yams"), .product(name: "Crypto", package: "swift-crypto"),
       ], swiftSettings: safe),
     .target(
-      name: "DINOEvaluation", dependencies: ["DINOModels", "DINOData", "Imaging", "Torch"],
-      swiftSettings: safe),
+      name: "DINOEvaluation",
+      dependencies: [
+        "DINOInference", "DINOModels", "DINOData", "Imaging", "Torch", "CheckpointFormats",
+      ], swiftSettings: safe),
+    .target(
+      name: "DINOCuration", dependencies: ["Torch", "CheckpointFormats"], swiftSettings: safe),
     .target(
       name: "DINOHub",
       dependencies: [
@@ -128,8 +132,13 @@ let package = Package(
     .testTarget(
       name: "DINOEvaluationTests",
       dependencies: [
-        "DINOEvaluation", "DINOModels", "DINOData", "Torch", "CheckpointFormats", "DINOTestSupport",
+        "DINOEvaluation", "DINOInference", "DINOModels", "DINOData", "Imaging", "Torch",
+        "CheckpointFormats", "DINOTestSupport",
       ],
+      swiftSettings: common),
+    .testTarget(
+      name: "DINOCurationTests",
+      dependencies: ["DINOCuration", "Torch", "CheckpointFormats", "DINOTestSupport"],
       swiftSettings: common),
     .testTarget(
       name: "DINOHubTests",

@@ -5,7 +5,7 @@ internal import Torch
 
 /// A DINOv2 backbone, ready to look at images.
 ///
-///     let model = try await DINOv2.load("dinov2_vits14", weights: "dinov2_vits14_pretrain.pth")
+///     let model = try await DINOv2.load()  // or load("dinov2_vits14", weights: "….pth")
 ///     let image = try ImageDecoder().decode(path: "photo.jpg")
 ///     let features = try await model.features(of: image)
 ///     print(features.clsToken.count, features.patches.grid)
@@ -18,6 +18,9 @@ public actor DINOv2 {
   public nonisolated let config: VisionTransformerConfig
   /// The name, the folder or the file that it was loaded by.
   public nonisolated let name: String
+  /// How images become the model's input unless a call says otherwise: the original's way, or what the
+  /// ``ShippedModel`` was trained for.
+  public nonisolated let preprocessing: Preprocessing
   /// What computes: `AVX2 kernels, 2 threads`.
   public nonisolated let summary: String
   private let request: ModelRequest
@@ -35,12 +38,12 @@ public actor DINOv2 {
   ///
   /// - Parameters:
   ///   - model: A released model's name (Meta's, Hugging Face's or timm's), a model folder, a run
-  ///     folder or a weight file.
+  ///     folder or a weight file; the ``ShippedModel`` if left out.
   ///   - weights: A weight file, where `model` is a name.
   /// - Returns: The model.
   /// - Throws: ``InferenceError`` that lists every key that does not fit.
   public static func load(
-    _ model: String, weights: String? = nil
+    _ model: String? = nil, weights: String? = nil
   ) async throws(InferenceError) -> DINOv2 {
     try await load(ModelRequest(model, weights: weights))
   }
@@ -75,6 +78,7 @@ public actor DINOv2 {
     thread = DeviceThread(name: "dinov2")
     config = loaded.model.config
     name = loaded.name
+    preprocessing = request.wantsShippedModel ? ShippedModel.preprocessing : .dinov2
     summary = engine.summary
     self.request = request
     classifier = loaded.classifier
@@ -84,25 +88,27 @@ public actor DINOv2 {
   ///
   /// - Parameters:
   ///   - image: The image.
-  ///   - preprocessing: How it becomes the model's input; the original's if left out.
+  ///   - preprocessing: How it becomes the model's input; ``preprocessing`` if left out.
   /// - Returns: Class token, registers and patch tokens after the final norm.
   /// - Throws: ``InferenceError`` if the image cannot be preprocessed.
   public func features(
-    of image: PixelBuffer, _ preprocessing: Preprocessing = .dinov2
+    of image: PixelBuffer, _ preprocessing: Preprocessing? = nil
   ) throws(InferenceError) -> ImageFeatures {
-    ImageFeatures(try tokens(of: preprocessing.batch([image])), image: 0)
+    let preprocessing = preprocessing ?? self.preprocessing
+    return ImageFeatures(try tokens(of: preprocessing.batch([image])), image: 0)
   }
 
   /// Features of several images, which may have different sizes.
   ///
   /// - Parameters:
   ///   - images: The images.
-  ///   - preprocessing: How they become the model's input; the original's if left out.
+  ///   - preprocessing: How they become the model's input; ``preprocessing`` if left out.
   /// - Returns: Features in the order of the images.
   /// - Throws: ``InferenceError`` if an image cannot be preprocessed.
   public func features(
-    of images: [PixelBuffer], _ preprocessing: Preprocessing = .dinov2
+    of images: [PixelBuffer], _ preprocessing: Preprocessing? = nil
   ) throws(InferenceError) -> [ImageFeatures] {
+    let preprocessing = preprocessing ?? self.preprocessing
     var places: [Size: [Int]] = [:]
     do throws(ImageError) {
       for (index, image) in images.enumerated() {

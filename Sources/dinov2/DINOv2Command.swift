@@ -23,7 +23,8 @@ struct DINOv2Command: AsyncParsableCommand {
         subcommands: [
           PCACommand.self, AttentionCommand.self, MatchCommand.self, SimilarityCommand.self,
         ]),
-      CommandGroup(name: "Training:", subcommands: [PretrainCommand.self]),
+      CommandGroup(
+        name: "Training and measuring:", subcommands: [PretrainCommand.self, EvaluateCommand.self]),
       CommandGroup(
         name: "Models and data:", subcommands: [ModelsCommand.self, DataCommand.self]),
       CommandGroup(

@@ -98,7 +98,6 @@ struct DINOv2Tests {
     let cases: [(ModelRequest, String)] = [
       (ModelRequest("dinov2_vitx14"), "did you mean dinov2_vit"),
       (ModelRequest("dinov2_vits14"), "pass --weights FILE"),
-      (ModelRequest(), "no model named"),
       (ModelRequest("dinov2_vits14", weights: path), "embed_dim is 48, expected 384"),
       (ModelRequest("dinov2_vits14", weights: "/no/such/file.pth"), "/no/such/file.pth"),
       (ModelRequest(path, weights: path), "leave --weights out"),

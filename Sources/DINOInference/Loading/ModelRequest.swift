@@ -12,7 +12,7 @@ public struct ModelRequest: Sendable {
   }
 
   /// A released model's name, a model folder, a run folder or a weight file; `nil` reads the sizes
-  /// off the weights.
+  /// off the weights, or takes the ``ShippedModel`` if there are none either.
   public var model: String?
   /// A weight file, where `model` is a name.
   public var weights: String?
@@ -47,6 +47,13 @@ struct LoadedBackbone {
 }
 
 extension ModelRequest {
+  /// Whether the model that comes with the package is wanted.
+  var wantsShippedModel: Bool {
+    randomSeed == nil && weights == nil && (model == nil || model == ShippedModel.name)
+  }
+}
+
+extension ModelRequest {
   /// Finds the weights and builds the model.
   ///
   /// - Parameter dtype: The type of the parameters.
@@ -54,8 +61,12 @@ extension ModelRequest {
   /// - Throws: ``InferenceError`` if there is no such model or its weights do not fit.
   func backbone(dtype: DType) throws(InferenceError) -> LoadedBackbone {
     if let randomSeed { return try random(seed: randomSeed, dtype: dtype) }
+    if wantsShippedModel {
+      guard let folder = ShippedModel.folder else { throw .usage(problem: Self.nothingShipped) }
+      return try load(folder: folder, dtype)
+    }
     guard let model else {
-      guard let weights else { throw .usage(problem: Self.nothingNamed) }
+      guard let weights else { throw .usage(problem: Self.nothingShipped) }
       return try load(file: weights, expecting: nil, name: Self.stem(of: weights), dtype)
     }
     if let folder = Self.modelFolder(at: model) {
@@ -81,8 +92,9 @@ extension ModelRequest {
     return try load(file: weights, expecting: expectation, name: model, dtype)
   }
 
-  private static let nothingNamed =
-    "no model named: pass --model with a released model's name, a model folder or a weight file"
+  private static let nothingShipped =
+    "the model that comes with the program is not beside it: move them together, or pass --model with a "
+    + "released model's name, a model folder or a weight file"
 
   private func unknown(_ model: String) -> String {
     let hint = ModelName.nearest(to: model).map { "; did you mean \($0)?" } ?? ""

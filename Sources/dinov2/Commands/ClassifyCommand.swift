@@ -50,7 +50,7 @@ struct ClassifyCommand: AsyncParsableCommand {
     let images = try ImageInputs(inputs.map { RawPath(argument: $0) }).references
     let names = try labels.map { try ClassNames.read(RawPath($0)) }
     let model = try await modelOptions.load()
-    let preparation = try preprocessing.preprocessing(for: model.config)
+    let preparation = try preprocessing.preprocessing(for: model)
     var usable = 0
     for image in images {
       let batch: ImageBatch

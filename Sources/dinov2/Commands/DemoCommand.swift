@@ -11,8 +11,8 @@ struct DemoCommand: AsyncParsableCommand {
     abstract: "The two-minute tour: train a tiny model, look at images, read the report.",
     discussion: """
       Renders scenes, trains a tiny model on them without labels, and shows by its nearest neighbours that \
-      it learns. Then it draws what a network sees: of --model, or of a ViT-S with random weights, whose \
-      pictures show what positions and colours do, not what DINOv2 sees. OUTPUT/report.html has it all.
+      it learns. Then it draws what a network sees: --model, or the small model that comes along. \
+      OUTPUT/report.html has it all.
 
       Example: dinov2 demo --output demo
       Example: dinov2 demo --model dinov2_vits14 --weights dinov2_vits14_pretrain.pth --photos photos/
@@ -24,7 +24,10 @@ struct DemoCommand: AsyncParsableCommand {
   @Option(help: "A folder of photographs; rendered scenes if left out.", completion: .directory)
   var photos: String?
 
-  @Option(help: "A released model's name, a model folder or a weight file.")
+  @Option(
+    help:
+      "A released model's name, a model folder or a weight file; else the small one that comes along."
+  )
   var model: String?
 
   @Option(help: "The weight file of a named model.", completion: .file())
@@ -78,7 +81,7 @@ struct DemoCommand: AsyncParsableCommand {
     let images = try await images(&report)
     let network =
       model.map { ["--model", $0] + (weights.map { ["--weights", $0] } ?? []) }
-      ?? ["--model", "dinov2_vits14", "--random-weights"]
+      ?? []
     let side = ["--resize", quick ? "224" : "448"]
     try await show(
       EmbedCommand.self, "embed", images + network + ["-o", "\(output)/features.npy"], &report)

@@ -67,15 +67,11 @@ struct DemoReport {
   /// Shows the pictures of a network.
   mutating func addPictures(pca: String, attention: String, match: String) throws {
     report.begin("What a network sees")
-    if let model {
-      report.add("The network: `\(model)`.")
-    } else {
-      report.add(
-        .note(
-          "No model was named: these pictures are of a ViT-S with random weights. They show that everything "
-            + "works, not what a trained model sees. Run the demo with --model and --weights for that."
-        ))
-    }
+    let network =
+      model.map { "`\($0)`" }
+      ?? "the small one that comes with the program, trained by it on a few thousand images. Meta's models see "
+      + "far more: run the demo with --model and --weights"
+    report.add("The network: \(network).")
     report.add(
       .figures([
         ReportFigure(

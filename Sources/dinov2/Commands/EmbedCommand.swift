@@ -65,7 +65,7 @@ struct EmbedCommand: AsyncParsableCommand {
     let model = try await modelOptions.load()
     var job = EmbeddingJob(
       references: images, output: output,
-      preprocessing: try preprocessing.preprocessing(for: model.config))
+      preprocessing: try preprocessing.preprocessing(for: model))
     job.decoder = preprocessing.decoder
     job.pooling = .init(rawValue: pooling.rawValue) ?? .cls
     job.keepsTokens = tokens

@@ -7,7 +7,8 @@ struct ModelOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "A released model's name (dinov2_vits14, facebook/dinov2-small, …), a model folder, a run "
-        + "folder or a weight file.", valueName: "model"))
+        + "folder or a weight file; the small model that comes along if left out.",
+      valueName: "model"))
   var model: String?
 
   @Option(

@@ -36,10 +36,17 @@ struct PreprocessingOptions: ParsableArguments {
   var exif = false
 
   /// The preprocessing for a model.
-  func preprocessing(
-    for config: VisionTransformerConfig, default standard: Preprocessing = .dinov2
-  ) throws -> Preprocessing {
-    var result = standard
+  ///
+  /// - Parameters:
+  ///   - model: The model.
+  ///   - standard: What holds where no option says otherwise; the model's own if left out.
+  /// - Returns: The preprocessing.
+  /// - Throws: ``UsageError`` if a length is out of range.
+  func preprocessing(for model: DINOv2, default standard: Preprocessing? = nil) throws
+    -> Preprocessing
+  {
+    let config = model.config
+    var result = standard ?? model.preprocessing
     result.patchSize = config.patchSize
     switch resize {
     case nil: break

@@ -40,7 +40,7 @@ struct ImageViewer {
   /// Prepares to read.
   init(_ model: DINOv2, _ options: PreprocessingOptions) throws {
     self.model = model
-    preprocessing = try options.preprocessing(for: model.config, default: ImageViewer.standard)
+    preprocessing = try options.preprocessing(for: model, default: ImageViewer.standard)
     decoder = options.decoder
   }
 

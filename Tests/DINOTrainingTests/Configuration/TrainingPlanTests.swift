@@ -129,8 +129,8 @@ struct TrainingPlanTests {
     #expect(text.hasPrefix("preset small-data: why\n"))
     for line in [
       "SETTING", "student.arch", "vit_tiny", "accepted, without effect here: train.num_workers: 1",
-      "10,000 iterations × 96 images = 960,000 images, 145 passes over 6,600", "dino_head",
-      "MEMORY OF A PROCESS", "ITERATION", "0.99", "teacher momentum", "▁", "█",
+      "10,000 iterations × 64 images = 640,000 images, 97.0 passes over 6,600", "dino_head",
+      "MEMORY OF A PROCESS", "ITERATION", "0.95", "teacher momentum", "▁", "█",
     ] {
       #expect(text.contains(line), "\(line)")
     }
