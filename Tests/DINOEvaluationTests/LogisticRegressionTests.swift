@@ -40,10 +40,10 @@ struct LogisticRegressionTests {
     let names = Set(try golden.names(prefix: "expected.probas."))
     #expect(names.count == config["probas_indices"]?.array?.count)
     let (top1, top5) = try (golden["expected.sweep.top1"], golden["expected.sweep.top5"])
-    try expectClose(
+    expectClose(
       got: sweep.trials.map(\.accuracy.top1), shape: top1.shape, expected: top1, tolerance: 1e-6,
       label: "top1")
-    try expectClose(
+    expectClose(
       got: sweep.trials.map(\.accuracy.top5), shape: top5.shape, expected: top5, tolerance: 1e-6,
       label: "top5")
     let best = try #require(config["best_C"]?.number)
