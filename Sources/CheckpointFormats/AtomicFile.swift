@@ -4,7 +4,7 @@ internal import Glibc
 ///
 /// Bytes go to a temporary file in the same folder; ``commit()`` flushes it to the disk, renames it and
 /// flushes the folder. A crash before that leaves an old file of the name untouched.
-final class AtomicFile {
+package final class AtomicFile {
   let path: String
   private let temporaryPath: String
   private let descriptor: Int32
@@ -16,7 +16,7 @@ final class AtomicFile {
   private(set) var position = 0
 
   /// Creates the temporary file.
-  init(path: String) throws(CheckpointError) {
+  package init(path: String) throws(CheckpointError) {
     let slash = path.lastIndex(of: "/")
     let folder = slash.map { String(path[...$0]) } ?? ""
     let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
@@ -44,7 +44,7 @@ final class AtomicFile {
   }
 
   /// Appends bytes.
-  func write(_ bytes: [UInt8]) throws(CheckpointError) {
+  package func write(_ bytes: [UInt8]) throws(CheckpointError) {
     position += bytes.count
     pending.append(contentsOf: bytes)
     if pending.count >= AtomicFile.bufferSize { try flush() }
@@ -70,7 +70,7 @@ final class AtomicFile {
   }
 
   /// Makes the file appear under its name.
-  func commit() throws(CheckpointError) {
+  package func commit() throws(CheckpointError) {
     try flush()
     guard fsync(descriptor) == 0 else { throw .system(path, "cannot be flushed to the disk") }
     guard unsafe rename(temporaryPath, path) == 0 else {

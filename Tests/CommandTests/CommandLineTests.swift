@@ -16,7 +16,8 @@ struct CommandLineTests {
   static let commands = [
     ["embed"], ["classify"], ["pca"], ["attention"], ["match"], ["similarity"], ["models"],
     ["models", "list"], ["models", "show"], ["models", "verify"], ["models", "convert"],
-    ["models", "pull"], ["data", "scenes"], ["demo"], ["bench"], ["doctor"],
+    ["models", "pull"], ["data", "scenes"], ["evaluate"], ["evaluate", "knn"],
+    ["evaluate", "linear"], ["evaluate", "logreg"], ["demo"], ["bench"], ["doctor"],
   ]
 
   @Test("every command explains itself with an example", arguments: commands)
@@ -79,6 +80,31 @@ struct CommandLineTests {
     #expect(done.code == 0, "\(done.errors)")
     #expect(try NpyArray.read(folder.file("x.npy")).shape == [3, 48])
     #expect(none.code == 4 && !FileManager.default.fileExists(atPath: folder.file("y.npy")))
+  }
+
+  @Test("measures with the shipped model, and refuses classes that it was not shown")
+  func evaluate() throws {
+    for (index, name) in ["red", "blue"].enumerated() {
+      let color = RGB(index == 0 ? 220 : 10, 30, index == 0 ? 10 : 220)
+      for part in ["train", "test"] {
+        try folder.write("\(part)/\(name)/readme.txt", [])
+        try ImageEncoder().write(
+          PixelBuffer(size: Size(height: 100, width: 110), fill: color),
+          to: folder.file("\(part)/\(name)/0.png"))
+      }
+    }
+    try folder.write("other/green/readme.txt", [])
+    try ImageEncoder().write(
+      PixelBuffer(size: Size(height: 100, width: 110), fill: RGB(10, 220, 10)),
+      to: folder.file("other/green/0.png"))
+    let command = ["evaluate", "knn", "--train", folder.file("train"), "--k", "1", "--no-cache"]
+
+    let done = try Program.run(command + ["--test", folder.file("test"), "--json"])
+    let unknown = try Program.run(command + ["--test", folder.file("other")])
+
+    #expect(done.code == 0, "\(done.errors)")
+    #expect(done.output.contains(#""top1":1"#) && done.output.contains("dinov2_vitt14"))
+    #expect(unknown.code == 4 && unknown.errors.contains("green"))
   }
 
   @Test("a folder of broken images ends with 3 and leaves nothing behind")

@@ -22,7 +22,7 @@ struct LogisticRegressionTests {
     var solver = LBFGS()
     solver.gradientTolerance = 1e-8
     solver.maxIterations = 20_000
-    var index = 0
+    var probabilities: [[Double]] = []
 
     let sweep = try LogisticRegressionSweep(
       train: .init(
@@ -30,11 +30,11 @@ struct LogisticRegressionTests {
       tune: .init(tuning, golden["input.tune_labels"].integers()), classes: classes, grid: grid,
       solver: solver
     ) { _, model throws(TorchError) in
-      #expect(model.minimum.hasConverged, "C = \(grid[index])")
-      let name = "expected.probas.\(index)"
-      let probabilities = try model.probabilities(tuning).array(of: Double.self)
-      try? compare(probabilities, name, golden)
-      index += 1
+      #expect(model.minimum.hasConverged, "C = \(grid[probabilities.count])")
+      probabilities.append(try model.probabilities(tuning).array(of: Double.self))
+    }
+    for (index, found) in probabilities.enumerated() {
+      try compare(found, "expected.probas.\(index)", golden)
     }
 
     let names = Set(try golden.names(prefix: "expected.probas."))

@@ -83,13 +83,10 @@ extension EmbeddingStore {
       guard !names.isEmpty else { return }
       let path = Shard.path(folder, shardCount)
       let text = names.map { $0 + "\n" }.joined()
-      do {
-        try Data(text.utf8).write(to: URL(filePath: path + ".names.txt"), options: .atomic)
-      } catch {
-        throw .file(
-          .file(
-            path: path + ".names.txt",
-            problem: "cannot be written: \(error)"))
+      try CurationError.files { () throws(CheckpointError) in
+        let file = try AtomicFile(path: path + ".names.txt")
+        try file.write(Array(text.utf8))
+        try file.commit()
       }
       let shape = [names.count, columns]
       try CurationError.files { () throws(CheckpointError) in

@@ -64,6 +64,24 @@ public final class KNNClassifier {
     }
   }
 
+  /// The classes of queries, best first.
+  ///
+  /// - Parameter queries: Features, `[M, D]`, of any length.
+  /// - Returns: For each of ``counts`` the ranking of all queries.
+  /// - Throws: `TorchError` if the width does not fit.
+  public func rankings(_ queries: Tensor) throws(TorchError) -> [ClassRanking] {
+    var rankings = counts.map { _ in ClassRanking(classes: classes) }
+    let m = try queries.size(0)
+    // Similarities to all training features at once would not fit for many queries.
+    for start in stride(from: 0, to: m, by: Self.chunk) {
+      let part = start..<Swift.min(start + Self.chunk, m)
+      for (index, votes) in try votes(queries.narrow(dim: 0, part)).enumerated() {
+        try rankings[index].append(votes)
+      }
+    }
+    return rankings
+  }
+
   /// The accuracies on labelled queries.
   ///
   /// - Parameters:
@@ -74,16 +92,10 @@ public final class KNNClassifier {
   public func accuracies(
     _ queries: Tensor, labels: [Int]
   ) throws(TorchError) -> [(count: Int, accuracy: Accuracy)] {
-    // Similarities to all training features at once would not fit for many queries.
-    var hits = counts.map { _ in Accuracy.Counter() }
-    for start in stride(from: 0, to: labels.count, by: Self.chunk) {
-      let range = start..<Swift.min(start + Self.chunk, labels.count)
-      let votes = try votes(queries.narrow(dim: 0, range))
-      for (index, votes) in votes.enumerated() {
-        try hits[index].add(votes, labels: Array(labels[range]))
-      }
+    let accuracies = try rankings(queries).map { ranking throws(TorchError) in
+      try ranking.accuracy(labels)
     }
-    return zip(counts, hits).map { ($0, $1.accuracy) }
+    return zip(counts, accuracies).map { ($0, $1) }
   }
 
   private static let chunk = 4096

@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// How far predicted depth is from measured depth.
 ///
 /// Source: Eigen et al., 2014, section 4.2. With prediction `p` and truth `t` of each known pixel:
@@ -84,7 +86,7 @@ private struct Sums {
     absRel += abs(difference) / t
     sqRel += difference * difference / t
     square += difference * difference
-    let e = logarithm(p) - logarithm(t)
+    let e = Glibc.log(p) - Glibc.log(t)
     log += e
     logSquare += e * e
     // ln 10: one logarithm serves both bases.

@@ -61,13 +61,12 @@ extension ModelRequest {
   /// - Throws: ``InferenceError`` if there is no such model or its weights do not fit.
   func backbone(dtype: DType) throws(InferenceError) -> LoadedBackbone {
     if let randomSeed { return try random(seed: randomSeed, dtype: dtype) }
-    if wantsShippedModel {
+    guard let model, !wantsShippedModel else {
+      if let weights {
+        return try load(file: weights, expecting: nil, name: Self.stem(of: weights), dtype)
+      }
       guard let folder = ShippedModel.folder else { throw .usage(problem: Self.nothingShipped) }
       return try load(folder: folder, dtype)
-    }
-    guard let model else {
-      guard let weights else { throw .usage(problem: Self.nothingShipped) }
-      return try load(file: weights, expecting: nil, name: Self.stem(of: weights), dtype)
     }
     if let folder = Self.modelFolder(at: model) {
       guard weights == nil else {

@@ -14,23 +14,10 @@ public enum ShippedModel {
 
   /// Its model folder; nil if the program was moved away from its resources.
   public static var folder: String? {
-    places.map { "\($0)/\(name)" }.first {
-      FileManager.default.fileExists(atPath: "\($0)/config.json")
-    }
-  }
-
-  /// Where the folder may lie: in the resources beside the running program, as the package manager puts
-  /// them, or in `share` as an installation does.
-  private static var places: [String] {
-    let program = URL(filePath: CommandLine.arguments.first ?? "").resolvingSymlinksInPath()
-    let running = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
-    return [running, program].flatMap { file in
-      let directory = file.deletingLastPathComponent().path
-      return [
-        "\(directory)/swift-dinov2_DINOInference.resources",
-        "\(directory)/swift-dinov2_DINOInference.bundle",
-        "\(directory)/../share/dinov2",
-      ]
-    }
+    // The package manager puts resources beside the program; its own accessor would trap without them.
+    let program = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+    let folder = program.deletingLastPathComponent()
+      .appending(path: "swift-dinov2_DINOInference.resources/\(name)").path
+    return FileManager.default.fileExists(atPath: "\(folder)/config.json") ? folder : nil
   }
 }

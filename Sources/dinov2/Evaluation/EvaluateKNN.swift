@@ -131,19 +131,8 @@ struct EvaluateKNN: AsyncParsableCommand {
     let classifier = try KNNClassifier(
       features: train.clsTokens, labels: train.labels, classes: classes, counts: counts,
       temperature: temperature)
-    var rankings = counts.map { _ in ClassRanking(classes: classes) }
-    let queries = try test.clsTokens
-    for start in stride(from: 0, to: test.labels.count, by: Self.chunk) {
-      let part = start..<min(start + Self.chunk, test.labels.count)
-      for (index, votes) in try classifier.votes(queries.narrow(dim: 0, part)).enumerated() {
-        try rankings[index].append(votes)
-      }
-    }
-    return rankings
+    return try classifier.rankings(test.clsTokens)
   }
-
-  /// Similarities to all training features at once would not fit for many queries.
-  private static let chunk = 1024
 
   /// The position of the first of the largest values.
   private func first(of values: [Double]) -> Int? {
