@@ -37,6 +37,14 @@ class Recipe:
     warmup: float
     temperature_warmup: float
     frozen_last_layer: float
+    # Where a recipe differs from Meta's.
+    local_count: int = 8
+    global_scale: tuple[float, float] = (0.32, 1.0)
+    local_scale: tuple[float, float] = (0.05, 0.32)
+    jitter: float = 0.8
+    solarize: float = 0.2
+    temperatures: tuple[float, float] = (0.04, 0.07)
+    weight_decay_end: float = 0.2
 
     def ours(
         self, program: Path, data: Path, run: Path, steps: int, threads: int, precision: str,
@@ -99,18 +107,31 @@ class Recipe:
                 "teacher_temp_warmup_steps": round(self.temperature_warmup * steps),
                 "warmup_steps": round(self.warmup * steps),
                 "layerwise_decay": 1.0,
-                "weight_decay_end": 0.2,
+                "weight_decay_end": self.weight_decay_end,
+                "teacher_temp_start": self.temperatures[0],
+                "teacher_temp_end": self.temperatures[1],
             },
             "transform_args": {
                 "image_size": [self.global_size, self.global_size],
+                "random_resize": _scale(self.global_scale),
+                "color_jitter": {"prob": self.jitter},
                 "gaussian_blur": {"prob": first},
-                "global_view_1": {"gaussian_blur": {"prob": second}},
+                "global_view_1": {
+                    "gaussian_blur": {"prob": second},
+                    "solarize": {"prob": self.solarize},
+                },
                 "local_view": {
+                    "num_views": self.local_count,
                     "view_size": [self.local_size, self.local_size],
+                    "random_resize": _scale(self.local_scale),
                     "gaussian_blur": {"prob": local},
                 },
             },
         }
+
+
+def _scale(scale: tuple[float, float]) -> dict[str, float]:
+    return {"min_scale": scale[0], "max_scale": scale[1]}
 
 
 # Meta's `vitl14.yaml` with a ViT-S, smaller heads and a small batch. The blur is that of Meta's
@@ -133,9 +154,11 @@ SPEED = Recipe(
 LEARNING = Recipe(
     preset="small-data",
     overrides=(),
-    width=192, depth=8, heads=3, layerscale=0.1, drop_path=0.1,
-    global_size=98, local_size=42, blur=(1.0, 0.1, 0.5),
-    prototypes=4096, hidden=1024, bottleneck=256,
-    batch=96, learning_rate=4e-3, momentum=0.99,
+    width=192, depth=6, heads=3, layerscale=1.0, drop_path=0.0,
+    global_size=70, local_size=28, blur=(0.3, 0.1, 0.2),
+    prototypes=1024, hidden=512, bottleneck=128,
+    batch=64, learning_rate=4e-3, momentum=0.95,
     warmup=0.1, temperature_warmup=0.3, frozen_last_layer=0.01,
+    local_count=4, global_scale=(0.4, 1.0), local_scale=(0.1, 0.4), jitter=0.4, solarize=0.1,
+    temperatures=(0.02, 0.03), weight_decay_end=0.1,
 )  # fmt: skip

@@ -72,8 +72,8 @@ static float soften(float *scores, int64_t count, int64_t padded, float scale) {
 static void pack_keys_and_values(const ck_attention_part *part, attention_layout l) {
   const ck_attention_shape s = part->shape;
   const int64_t distance = 3 * s.heads * s.head_width;
-  const float *keys = part->qkv + part->image * s.tokens * distance +
-                      (s.heads + part->head) * s.head_width;
+  const float *keys =
+      part->qkv + part->image * s.tokens * distance + (s.heads + part->head) * s.head_width;
   const float *values = keys + s.heads * s.head_width;
   float *packed_keys = part->workspace + l.keys, *packed_values = part->workspace + l.values;
   memset(packed_keys, 0, (size_t)(l.scores - l.keys) * sizeof(float));
@@ -94,8 +94,7 @@ static void attention(const ck_attention_part *part) {
   const int64_t distance = 3 * s.heads * s.head_width, padded = l.key_panels * panel;
   const int64_t mixed_width = l.value_panels * panel;
   const float scale = 1 / sqrtf((float)s.head_width);
-  const float *queries =
-      part->qkv + part->image * s.tokens * distance + part->head * s.head_width;
+  const float *queries = part->qkv + part->image * s.tokens * distance + part->head * s.head_width;
   float *keys = part->workspace + l.keys, *values = part->workspace + l.values;
   float *scores = part->workspace + l.scores, *mixed = part->workspace + l.mixed;
   pack_keys_and_values(part, l);
@@ -108,8 +107,8 @@ static void attention(const ck_attention_part *part) {
       sums[r] = soften(scores + r * padded, s.tokens, padded, scale);
     plain_product(scores, padded, values, s.tokens, mixed, mixed_width, rows, l.value_panels);
     for (int64_t r = 0; r < rows; r++) {
-      float *y = part->y +
-                 ((part->image * s.tokens + row + r) * s.heads + part->head) * s.head_width;
+      float *y =
+          part->y + ((part->image * s.tokens + row + r) * s.heads + part->head) * s.head_width;
       const float share = 1 / sums[r];
       for (int64_t i = 0; i < s.head_width; i++)
         y[i] = mixed[r * mixed_width + i] * share;

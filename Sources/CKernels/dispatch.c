@@ -33,7 +33,7 @@ bool ck_has_level(ck_level level) {
 ck_level ck_best_level(void) {
   return ck_has_level(CK_AVX512_BF16) ? CK_AVX512_BF16
          : ck_has_level(CK_AVX512)    ? CK_AVX512
-         : ck_has_level(CK_AVX2) ? CK_AVX2
+         : ck_has_level(CK_AVX2)      ? CK_AVX2
                                       : CK_PORTABLE;
 }
 

@@ -1,8 +1,8 @@
 // The kernels on bfloat16 operands with sums in single precision. Part of kernels_template.h.
 //
-// Two neighbouring values of a row make one 32-bit lane; a panel holds, for each pair of inputs, the
-// pairs of its columns. Where the processor multiplies and adds pairs, one instruction does; elsewhere
-// the same sum is made of two products, so that every machine can test it.
+// Two neighbouring values of a row make one 32-bit lane; a panel holds, for each pair of inputs,
+// the pairs of its columns. Where the processor multiplies and adds pairs, one instruction does;
+// elsewhere the same sum is made of two products, so that every machine can test it.
 
 typedef uint32_t uint_vector __attribute__((vector_size(CK_WIDTH * 4)));
 typedef uint16_t half_vector __attribute__((vector_size(CK_WIDTH * 2), aligned(2)));
@@ -46,7 +46,8 @@ CK_INLINE void tile_multiply_half(tile *t, const uint16_t *x, int64_t ldx, const
   }
 }
 
-// --- linear layers ---------------------------------------------------------------------------------
+// --- linear layers
+// ---------------------------------------------------------------------------------
 
 typedef struct half_stretch {
   const uint16_t *x, *weights;
@@ -75,7 +76,7 @@ CK_INLINE void half_linear_tile(const int rows, const half_stretch *s) {
     break;
   case CK_GATE:
     CK_UNROLL for (int r = 0; r < rows; r++)
-      store_half(s->y + r * s->ldy, silu(t.value[r][0]) * t.value[r][1]);
+        store_half(s->y + r * s->ldy, silu(t.value[r][0]) * t.value[r][1]);
     break;
   case CK_GELU:
     CK_UNROLL for (int r = 0; r < rows; r++) {
@@ -150,7 +151,8 @@ static void half_product(const ck_part *part) {
   }
 }
 
-// --- norm ------------------------------------------------------------------------------------------
+// --- norm
+// ------------------------------------------------------------------------------------------
 
 static void half_norm(const float *x, const float *weight, const float *bias, float epsilon,
                       uint16_t *y, int64_t rows, int64_t columns) {
@@ -164,7 +166,8 @@ static void half_norm(const float *x, const float *weight, const float *bias, fl
   }
 }
 
-// --- attention -------------------------------------------------------------------------------------
+// --- attention
+// -------------------------------------------------------------------------------------
 
 // Places in the workspace, in floats; two bfloat16 values take one.
 typedef struct half_layout {
@@ -224,8 +227,8 @@ static void pack_half_keys_and_values(const ck_attention_part *part, half_layout
     for (int64_t i = 0; i < s.head_width; i += 2)
       memcpy(to + i * panel, key + i, 2 * sizeof *key);
     for (int64_t i = 0; i < s.head_width; i++)
-      packed_values[((i / panel * l.token_pairs + token / 2) * panel + i % panel) * 2 +
-                    token % 2] = value[i];
+      packed_values[((i / panel * l.token_pairs + token / 2) * panel + i % panel) * 2 + token % 2] =
+          value[i];
   }
 }
 
@@ -255,8 +258,8 @@ static void half_attention(const ck_attention_part *part) {
     plain_half_product(shares, padded, values, l.token_pairs, mixed, mixed_width, rows,
                        l.value_panels);
     for (int64_t r = 0; r < rows; r++) {
-      uint16_t *y = part->half_y +
-                    ((part->image * s.tokens + row + r) * s.heads + part->head) * s.head_width;
+      uint16_t *y =
+          part->half_y + ((part->image * s.tokens + row + r) * s.heads + part->head) * s.head_width;
       for (int64_t i = 0; i < s.head_width; i++)
         y[i] = to_half(mixed[r * mixed_width + i] / sums[r]);
     }

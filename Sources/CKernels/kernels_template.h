@@ -43,7 +43,8 @@ CK_INLINE float sum_of(vector value) {
   return sum;
 }
 
-// --- functions of one value ------------------------------------------------------------------------
+// --- functions of one value
+// ------------------------------------------------------------------------
 
 // exp(x) for x <= 88: 2^n times the Taylor polynomial of the rest, at most ln(2)/2 from 0.
 CK_INLINE vector exponential(vector x) {
@@ -85,7 +86,8 @@ CK_INLINE vector gelu(vector x) {
 // x · sigmoid(x)
 CK_INLINE vector silu(vector x) { return x / (1.0f + exponential(smaller(-x, all(87)))); }
 
-// --- a tile of a product ---------------------------------------------------------------------------
+// --- a tile of a product
+// ---------------------------------------------------------------------------
 
 typedef struct tile {
   vector value[CK_ROWS][2];
@@ -135,25 +137,50 @@ CK_INLINE void tile_add_bias(tile *t, const float *bias, const int rows) {
 #define CK_MORE_ROWS(function, ...)
 #else
 #define CK_MORE_ROWS(function, ...)                                                                \
-  case 7: function(7, __VA_ARGS__); break;                                                         \
-  case 8: function(8, __VA_ARGS__); break;                                                         \
-  case 9: function(9, __VA_ARGS__); break;                                                         \
-  case 10: function(10, __VA_ARGS__); break;                                                       \
-  case 11: function(11, __VA_ARGS__); break;                                                       \
-  case 12: function(12, __VA_ARGS__); break;
+  case 7:                                                                                          \
+    function(7, __VA_ARGS__);                                                                      \
+    break;                                                                                         \
+  case 8:                                                                                          \
+    function(8, __VA_ARGS__);                                                                      \
+    break;                                                                                         \
+  case 9:                                                                                          \
+    function(9, __VA_ARGS__);                                                                      \
+    break;                                                                                         \
+  case 10:                                                                                         \
+    function(10, __VA_ARGS__);                                                                     \
+    break;                                                                                         \
+  case 11:                                                                                         \
+    function(11, __VA_ARGS__);                                                                     \
+    break;                                                                                         \
+  case 12:                                                                                         \
+    function(12, __VA_ARGS__);                                                                     \
+    break;
 #endif
 #define CK_WITH_ROWS(count, function, ...)                                                         \
   switch (count) {                                                                                 \
-  case 1: function(1, __VA_ARGS__); break;                                                         \
-  case 2: function(2, __VA_ARGS__); break;                                                         \
-  case 3: function(3, __VA_ARGS__); break;                                                         \
-  case 4: function(4, __VA_ARGS__); break;                                                         \
-  case 5: function(5, __VA_ARGS__); break;                                                         \
-  case 6: function(6, __VA_ARGS__); break;                                                         \
-  CK_MORE_ROWS(function, __VA_ARGS__)                                                              \
+  case 1:                                                                                          \
+    function(1, __VA_ARGS__);                                                                      \
+    break;                                                                                         \
+  case 2:                                                                                          \
+    function(2, __VA_ARGS__);                                                                      \
+    break;                                                                                         \
+  case 3:                                                                                          \
+    function(3, __VA_ARGS__);                                                                      \
+    break;                                                                                         \
+  case 4:                                                                                          \
+    function(4, __VA_ARGS__);                                                                      \
+    break;                                                                                         \
+  case 5:                                                                                          \
+    function(5, __VA_ARGS__);                                                                      \
+    break;                                                                                         \
+  case 6:                                                                                          \
+    function(6, __VA_ARGS__);                                                                      \
+    break;                                                                                         \
+    CK_MORE_ROWS(function, __VA_ARGS__)                                                            \
   }
 
-// --- linear layers ---------------------------------------------------------------------------------
+// --- linear layers
+// ---------------------------------------------------------------------------------
 
 typedef struct stretch {
   const float *x, *weights, *bias;
@@ -181,16 +208,14 @@ CK_INLINE void linear_tile(const int rows, const stretch *s) {
     }
     if (s->epilogue == CK_GATE) {
       CK_UNROLL for (int r = 0; r < rows; r++)
-        store(s->y + r * s->ldy, silu(t.value[r][0]) * t.value[r][1]);
+          store(s->y + r * s->ldy, silu(t.value[r][0]) * t.value[r][1]);
       return;
     }
   }
   tile_store(&t, s->y, s->ldy, rows);
 }
 
-static void run_tile(const stretch *s, int64_t rows) {
-  CK_WITH_ROWS(rows, linear_tile, s)
-}
+static void run_tile(const stretch *s, int64_t rows) { CK_WITH_ROWS(rows, linear_tile, s) }
 
 // A panel at the edge: the tile is made in a buffer and its real columns are copied.
 static void run_edge_tile(const stretch *s, int64_t rows, int64_t columns) {
@@ -239,7 +264,8 @@ static void product(const ck_part *part) {
   }
 }
 
-// --- norm ------------------------------------------------------------------------------------------
+// --- norm
+// ------------------------------------------------------------------------------------------
 
 typedef struct row_scale {
   float mean, scale;

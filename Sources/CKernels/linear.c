@@ -49,7 +49,7 @@ ck_linear *ck_linear_make(ck_linear_source source, ck_level level) {
   const int64_t inputs = source.inputs;
   *linear = (ck_linear){
       .level = level, .outputs = source.outputs, .inputs = inputs, .gated = source.gated};
-  linear->depth = source.half ? ck_min(inputs, ck_half_depth)
+  linear->depth = source.half    ? ck_min(inputs, ck_half_depth)
                   : source.gated ? inputs
                                  : ck_min(inputs, ck_depth);
   const int64_t panel = ck_kernels_of(level)->panel, panels = panels_of(linear, panel);
@@ -124,13 +124,23 @@ static void run(ck_pool *pool, ck_part whole) {
 
 void ck_linear_run(ck_pool *pool, const ck_linear *linear, const float *x, int64_t ldx,
                    int64_t rows, float *y, int64_t ldy, ck_epilogue epilogue) {
-  run(pool, (ck_part){.linear = linear, .x = x, .y = y, .ldx = ldx, .ldy = ldy, .row_end = rows,
+  run(pool, (ck_part){.linear = linear,
+                      .x = x,
+                      .y = y,
+                      .ldx = ldx,
+                      .ldy = ldy,
+                      .row_end = rows,
                       .epilogue = epilogue});
 }
 
 void ck_linear_run_half(ck_pool *pool, const ck_linear *linear, const uint16_t *x, int64_t ldx,
                         int64_t rows, void *y, int64_t ldy, ck_epilogue epilogue) {
-  run(pool, (ck_part){.linear = linear, .half_x = x, .y = epilogue == CK_ADD ? y : NULL,
-                      .half_y = epilogue == CK_ADD ? NULL : y, .ldx = ldx, .ldy = ldy,
-                      .row_end = rows, .epilogue = epilogue});
+  run(pool, (ck_part){.linear = linear,
+                      .half_x = x,
+                      .y = epilogue == CK_ADD ? y : NULL,
+                      .half_y = epilogue == CK_ADD ? NULL : y,
+                      .ldx = ldx,
+                      .ldy = ldy,
+                      .row_end = rows,
+                      .epilogue = epilogue});
 }

@@ -19,12 +19,16 @@ static void run_entropy(void *context, int64_t index) {
   j->kernels->cross_entropy(&part);
 }
 
-void ck_cross_entropy(ck_pool *pool, ck_level level, ck_cross_entropy_source source,
-                      float *losses, float *gradient) {
+void ck_cross_entropy(ck_pool *pool, ck_level level, ck_cross_entropy_source source, float *losses,
+                      float *gradient) {
   entropy_job j = {.kernels = ck_kernels_of(level),
-                   .whole = {.logits = source.logits, .targets = source.targets,
-                             .weights = source.weights, .scale = source.scale, .losses = losses,
-                             .gradient = gradient, .columns = source.columns,
+                   .whole = {.logits = source.logits,
+                             .targets = source.targets,
+                             .weights = source.weights,
+                             .scale = source.scale,
+                             .losses = losses,
+                             .gradient = gradient,
+                             .columns = source.columns,
                              .target_rows = source.target_rows}};
   ck_pool_run(pool, source.rows, run_entropy, &j);
 }
@@ -59,9 +63,13 @@ bool ck_balance(ck_pool *pool, ck_level level, ck_balance_source source, float *
   double *factors = malloc((size_t)(source.rows + source.columns) * sizeof *factors);
   if (factors == NULL)
     return false;
-  balance_job j = {.whole = {.logits = source.logits, .values = targets, .samples = factors,
-                             .prototypes = factors + source.rows, .scale = source.scale,
-                             .rows = source.rows, .columns = source.columns},
+  balance_job j = {.whole = {.logits = source.logits,
+                             .values = targets,
+                             .samples = factors,
+                             .prototypes = factors + source.rows,
+                             .scale = source.scale,
+                             .rows = source.rows,
+                             .columns = source.columns},
                    .begin = kernels->balance_begin};
   divide(pool, &j, source.rows, 1);
   const bool fits = !atomic_load(&j.fails);

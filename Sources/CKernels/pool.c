@@ -1,8 +1,8 @@
 // Threads that share the parts of one operation.
 //
 // Parts are handed out by a counter, so a thread that another process holds up takes fewer of them.
-// Between operations the threads spin for some microseconds, since the next one follows at once, and
-// then sleep.
+// Between operations the threads spin for some microseconds, since the next one follows at once,
+// and then sleep.
 
 #include "internal.h"
 

@@ -35,16 +35,26 @@ static void run_norms(ck_pool *pool, norm_job j) {
 
 void ck_layer_norm(ck_pool *pool, ck_level level, const float *x, const float *weight,
                    const float *bias, float epsilon, float *y, int64_t rows, int64_t width) {
-  run_norms(pool, (norm_job){.kernels = ck_kernels_of(level), .x = x, .weight = weight,
-                             .bias = bias, .epsilon = epsilon, .y = y, .rows = rows,
+  run_norms(pool, (norm_job){.kernels = ck_kernels_of(level),
+                             .x = x,
+                             .weight = weight,
+                             .bias = bias,
+                             .epsilon = epsilon,
+                             .y = y,
+                             .rows = rows,
                              .width = width});
 }
 
 void ck_layer_norm_half(ck_pool *pool, ck_level level, const float *x, const float *weight,
                         const float *bias, float epsilon, uint16_t *y, int64_t rows,
                         int64_t width) {
-  run_norms(pool, (norm_job){.kernels = ck_kernels_of(level), .x = x, .weight = weight,
-                             .bias = bias, .epsilon = epsilon, .half_y = y, .rows = rows,
+  run_norms(pool, (norm_job){.kernels = ck_kernels_of(level),
+                             .x = x,
+                             .weight = weight,
+                             .bias = bias,
+                             .epsilon = epsilon,
+                             .half_y = y,
+                             .rows = rows,
                              .width = width});
 }
 
@@ -114,14 +124,15 @@ static bool mix(ck_pool *pool, attention_job j) {
 
 bool ck_attention(ck_pool *pool, ck_level level, const float *qkv, float *y,
                   ck_attention_shape shape) {
-  return mix(pool, (attention_job){
-                       .kernels = ck_kernels_of(level), .qkv = qkv, .y = y, .shape = shape});
+  return mix(pool,
+             (attention_job){.kernels = ck_kernels_of(level), .qkv = qkv, .y = y, .shape = shape});
 }
 
 bool ck_attention_half(ck_pool *pool, ck_level level, const uint16_t *qkv, uint16_t *y,
                        ck_attention_shape shape) {
-  return mix(pool, (attention_job){.kernels = ck_kernels_of(level), .half_qkv = qkv, .half_y = y,
-                                   .shape = shape});
+  return mix(pool,
+             (attention_job){
+                 .kernels = ck_kernels_of(level), .half_qkv = qkv, .half_y = y, .shape = shape});
 }
 
 typedef struct unfold_job {

@@ -1,1 +1,2 @@
-// Carries libtorch's include and link flags from pkg-config to `CTorch`; it declares nothing itself.
+// Carries libtorch's include and link flags from pkg-config to `CTorch`; it declares nothing
+// itself.

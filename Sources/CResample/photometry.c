@@ -1,7 +1,7 @@
 // Blur, hue and saturation of 8-bit RGB pixels.
 //
-// The loops are plain C, compiled once for each set of instructions. No multiplication is fused with
-// an addition, so that all of them give the same bytes.
+// The loops are plain C, compiled once for each set of instructions. No multiplication is fused
+// with an addition, so that all of them give the same bytes.
 
 #include "CResample.h"
 

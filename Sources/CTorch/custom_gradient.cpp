@@ -26,19 +26,19 @@ public:
     for (const at::Tensor &gradient : output_gradients)
       given.push_back(gradient.defined() ? ctorch::hand_over(gradient) : nullptr);
     char text[512] = "";
-    const ct_status status = function(context, given.data(), static_cast<int64_t>(given.size()),
-                                      found.data(), static_cast<int64_t>(found.size()),
-                                      {text, sizeof text});
+    const ct_status status =
+        function(context, given.data(), static_cast<int64_t>(given.size()), found.data(),
+                 static_cast<int64_t>(found.size()), {text, sizeof text});
     for (ct_tensor *gradient : given)
       if (gradient != nullptr)
         ct_tensor_release(gradient);
     variable_list gradients;
     for (ct_tensor *gradient : found)
-      gradients.push_back(gradient == nullptr
-                              ? at::Tensor()
-                              : at::Tensor(c10::intrusive_ptr<c10::TensorImpl,
-                                                              c10::UndefinedTensorImpl>::reclaim(
-                                    reinterpret_cast<c10::TensorImpl *>(gradient))));
+      gradients.push_back(
+          gradient == nullptr
+              ? at::Tensor()
+              : at::Tensor(c10::intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl>::reclaim(
+                    reinterpret_cast<c10::TensorImpl *>(gradient))));
     TORCH_CHECK(status == CT_OK, text);
     return gradients;
   }

@@ -135,8 +135,8 @@ ct_status ct_operator_call(const ct_operator *op, const ct_value *arguments, int
   return ctorch::guarded(message, [&] {
     const auto &parameters = handle(op).schema().arguments();
     const auto parameter_count = static_cast<int64_t>(parameters.size());
-    TORCH_CHECK(argument_count <= parameter_count, "takes ", parameter_count,
-                " arguments, given ", argument_count);
+    TORCH_CHECK(argument_count <= parameter_count, "takes ", parameter_count, " arguments, given ",
+                argument_count);
     std::vector<IValue> stack;
     stack.reserve(parameter_count);
     const ct_value left_out{CT_DEFAULT, 0, 0, nullptr, 0};

@@ -24,11 +24,10 @@ ct_status ct_generator_make(int32_t device_type, int32_t device_index, uint64_t 
   return ctorch::guarded(message, [&] {
     const c10::Device device(static_cast<c10::DeviceType>(device_type),
                              static_cast<c10::DeviceIndex>(device_index));
-    at::Generator generator =
-        device.is_cpu()
-            ? at::detail::createCPUGenerator(seed)
-            : at::globalContext().getAcceleratorHooksInterface(device.type()).getNewGenerator(
-                  device.index());
+    at::Generator generator = device.is_cpu() ? at::detail::createCPUGenerator(seed)
+                                              : at::globalContext()
+                                                    .getAcceleratorHooksInterface(device.type())
+                                                    .getNewGenerator(device.index());
     generator.set_current_seed(seed);
     *made = reinterpret_cast<ct_generator *>(new at::Generator(std::move(generator)));
   });
@@ -36,10 +35,9 @@ ct_status ct_generator_make(int32_t device_type, int32_t device_index, uint64_t 
 
 void ct_generator_release(ct_generator *generator) { delete &generator_of(generator); }
 
-ct_status ct_generator_state(const ct_generator *generator, ct_tensor **state,
-                             ct_message message) {
-  return ctorch::guarded(
-      message, [&] { *state = ctorch::hand_over(generator_of(generator).get_state()); });
+ct_status ct_generator_state(const ct_generator *generator, ct_tensor **state, ct_message message) {
+  return ctorch::guarded(message,
+                         [&] { *state = ctorch::hand_over(generator_of(generator).get_state()); });
 }
 
 ct_status ct_generator_set_state(ct_generator *generator, const ct_tensor *state,
@@ -71,9 +69,7 @@ int32_t ct_cuda_device_count(void) {
   char text[1];
   ctorch::guarded({text, sizeof text}, [&] {
     if (at::hasCUDA())
-      count = at::globalContext()
-                  .getAcceleratorHooksInterface(c10::DeviceType::CUDA)
-                  .deviceCount();
+      count = at::globalContext().getAcceleratorHooksInterface(c10::DeviceType::CUDA).deviceCount();
   });
   return count;
 }
@@ -91,9 +87,8 @@ int64_t ct_device_peak_bytes(int32_t device_type, int32_t device_index) {
 
 void ct_set_deterministic(bool deterministic) {
   char text[1];
-  ctorch::guarded({text, sizeof text}, [&] {
-    at::globalContext().setDeterministicAlgorithms(deterministic, false);
-  });
+  ctorch::guarded({text, sizeof text},
+                  [&] { at::globalContext().setDeterministicAlgorithms(deterministic, false); });
 }
 
 bool ct_deterministic(void) { return at::globalContext().deterministicAlgorithms(); }

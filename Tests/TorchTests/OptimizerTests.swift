@@ -58,6 +58,43 @@ struct OptimizerTests {
     #expect(abs(try parameter.value.detached().item() - value) < 1e-6)
   }
 
+  @Test("Muon takes orthogonal steps with matrices and those of AdamW with the rest")
+  func muon() throws {
+    let store = ParameterStore(initializingFrom: try Generator(seed: 0))
+    let matrix = try store.root.parameter("matrix", [2, 3], .zeros)
+    let (vector, alone) = (try parameter([1, -2]), try parameter([1, -2]))
+    let optimizer = try Muon(
+      [ParameterGroup([vector, matrix], learningRate: 0.1, weightDecay: 0.5)],
+      where: { $0.name == "matrix" })
+    let adamW = try AdamW([ParameterGroup([alone], learningRate: 0.1, weightDecay: 0.5)])
+    // Singular values 3 and 1 along the axes; each goes through the polynomial on its own.
+    let gradient: [Float] = [3, 0, 0, 0, 0, -1]
+    var (value, velocity) = ([0.0, 0.0], [0.0, 0.0])
+    for _ in 1...3 {
+      matrix.value.clearGrad()
+      try (matrix.value * Tensor(gradient).reshape([2, 3])).sum().backward()
+      for one in [vector, alone] { try setGradient(one, [0.5, -1]) }
+      try optimizer.step()
+      try adamW.step()
+      velocity = [velocity[0] * 0.95 + 3, velocity[1] * 0.95 - 1]
+      let direction = [3 + 0.95 * velocity[0], -1 + 0.95 * velocity[1]]
+      let norm = (direction[0] * direction[0] + direction[1] * direction[1]).squareRoot()
+      for index in 0..<2 {
+        var x = direction[index] / norm
+        for _ in 0..<5 { x = 3.4445 * x - 4.7750 * pow(x, 3) + 2.0315 * pow(x, 5) }
+        #expect(Swift.abs(Swift.abs(x) - 1) < 0.35)
+        value[index] *= 1 - 0.1 * 0.5
+        value[index] -= 0.1 * 0.2 * 3.0.squareRoot() * x
+      }
+    }
+    let got = try matrix.value.detached().floats()
+    let expected = [value[0], 0, 0, 0, 0, value[1]]
+    for index in 0..<6 { #expect(Swift.abs(Double(got[index]) - expected[index]) < 1e-5) }
+    #expect(try vector.value.detached().floats() == alone.value.detached().floats())
+    #expect(
+      optimizer.state.map(\.name) == ["momentum.matrix", "exp_avg.p", "exp_avg_sq.p", "step.p"])
+  }
+
   @Test("goes on from stored state with the same bits")
   func restoring() throws {
     let (one, other) = (try parameter([3, 4]), try parameter([3, 4]))

@@ -1,5 +1,5 @@
-// The arithmetic of a vision transformer's forward pass on the processor, in single precision or with
-// bfloat16 operands and single-precision sums.
+// The arithmetic of a vision transformer's forward pass on the processor, in single precision or
+// with bfloat16 operands and single-precision sums.
 //
 // Matrices lie row by row. Weights are packed once into panels as wide as two vector registers; a
 // product then streams them through registers without another copy. Work is shared by a pool of
@@ -17,10 +17,10 @@ extern "C" {
 // --- instruction sets (dispatch.c) ---------------------------------------------------------------
 
 typedef enum ck_level {
-  CK_PORTABLE = 0, // 4 values at a time, any processor
-  CK_AVX2 = 1,     // 8 values
-  CK_WIDE = 2,     // 16 values on AVX2: the arithmetic of CK_AVX512, for tests
-  CK_AVX512 = 3,   // 16 values
+  CK_PORTABLE = 0,    // 4 values at a time, any processor
+  CK_AVX2 = 1,        // 8 values
+  CK_WIDE = 2,        // 16 values on AVX2: the arithmetic of CK_AVX512, for tests
+  CK_AVX512 = 3,      // 16 values
   CK_AVX512_BF16 = 4, // the same, and products of bfloat16 pairs
 } ck_level;
 
@@ -48,7 +48,8 @@ typedef enum ck_epilogue {
   CK_STORE = 0, // y = x Wᵀ + b
   CK_GELU = 1,  // y = gelu(x Wᵀ + b), exact to single precision
   CK_ADD = 2,   // y += x Wᵀ + b
-  CK_GATE = 3,  // y = silu(u) v, where x Wᵀ + b = [u, v]; packed with `gated`, y has half the columns
+  CK_GATE =
+      3, // y = silu(u) v, where x Wᵀ + b = [u, v]; packed with `gated`, y has half the columns
 } ck_epilogue;
 
 // Packs `weight` [outputs, inputs] and `bias` [outputs] (or null). `scale` [outputs] (or null)
@@ -73,14 +74,14 @@ void ck_linear_run(ck_pool *pool, const ck_linear *linear, const float *x, int64
 void ck_linear_run_half(ck_pool *pool, const ck_linear *linear, const uint16_t *x, int64_t ldx,
                         int64_t rows, void *y, int64_t ldy, ck_epilogue epilogue);
 
-// --- the rest of a block (rest.c) ------------------------------------------------------------------
+// --- the rest of a block (rest.c)
+// ------------------------------------------------------------------
 
 // y = (x - mean) / sqrt(variance + epsilon) · weight + bias, row by row; [rows, width].
 void ck_layer_norm(ck_pool *pool, ck_level level, const float *x, const float *weight,
                    const float *bias, float epsilon, float *y, int64_t rows, int64_t width);
 void ck_layer_norm_half(ck_pool *pool, ck_level level, const float *x, const float *weight,
-                        const float *bias, float epsilon, uint16_t *y, int64_t rows,
-                        int64_t width);
+                        const float *bias, float epsilon, uint16_t *y, int64_t rows, int64_t width);
 
 typedef struct ck_attention_shape {
   int64_t batch, tokens, heads, head_width;
@@ -101,7 +102,8 @@ typedef struct ck_image_shape {
 // One image [channels, height, width] to its patches [h·w, channels · patch · patch].
 void ck_unfold(ck_pool *pool, const float *image, ck_image_shape shape, float *patches);
 
-// --- losses over prototypes (losses.c) -------------------------------------------------------------
+// --- losses over prototypes (losses.c)
+// -------------------------------------------------------------
 
 // Rows of logits [rows, columns] and soft targets [target_rows, columns]: row r meets target
 // r % target_rows.
@@ -114,9 +116,10 @@ typedef struct ck_cross_entropy_source {
   int64_t rows, columns, target_rows;
 } ck_cross_entropy_source;
 
-// losses[r] = weights[r] · -Σ targets · log softmax(scale · logits), and its gradient by the logits.
-void ck_cross_entropy(ck_pool *pool, ck_level level, ck_cross_entropy_source source,
-                      float *losses, float *gradient);
+// losses[r] = weights[r] · -Σ targets · log softmax(scale · logits), and its gradient by the
+// logits.
+void ck_cross_entropy(ck_pool *pool, ck_level level, ck_cross_entropy_source source, float *losses,
+                      float *gradient);
 
 typedef struct ck_balance_source {
   const float *logits;
@@ -125,8 +128,9 @@ typedef struct ck_balance_source {
   int64_t rows, columns, iterations;
 } ck_balance_source;
 
-// Sinkhorn-Knopp: from exp(scale · logits), columns and rows are divided by their sums in turn. False
-// if the logits of a row are too far apart for single precision, or if there is too little memory.
+// Sinkhorn-Knopp: from exp(scale · logits), columns and rows are divided by their sums in turn.
+// False if the logits of a row are too far apart for single precision, or if there is too little
+// memory.
 bool ck_balance(ck_pool *pool, ck_level level, ck_balance_source source, float *targets);
 
 #ifdef __cplusplus

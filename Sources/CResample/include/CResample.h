@@ -1,7 +1,8 @@
-// Separable resampling of 8-bit RGB rows with 22-bit fixed-point weights, blur and colour operations.
+// Separable resampling of 8-bit RGB rows with 22-bit fixed-point weights, blur and colour
+// operations.
 //
-// Every kernel gives the same bytes on every processor: the resampler's sums are exact integers, taken
-// modulo 2^32; the others never fuse a multiplication with an addition.
+// Every kernel gives the same bytes on every processor: the resampler's sums are exact integers,
+// taken modulo 2^32; the others never fuse a multiplication with an addition.
 
 #ifndef DINOV2_CRESAMPLE_H
 #define DINOV2_CRESAMPLE_H
@@ -48,13 +49,14 @@ int cr_vertical(const uint8_t *source, size_t source_stride, size_t row_bytes, c
 
 /// Blurs an image: a weighted sum of rows, then of columns, in single precision, rounded to even.
 ///
-/// `rows` holds for each of `height + taps - 1` places where the row of the source begins, in bytes;
-/// `columns` for each of `width + taps - 1` places the column. Returns 0, or -1 if memory could not
-/// be had.
+/// `rows` holds for each of `height + taps - 1` places where the row of the source begins, in
+/// bytes; `columns` for each of `width + taps - 1` places the column. Returns 0, or -1 if memory
+/// could not be had.
 int cr_blur(const uint8_t *source, int height, int width, const float *weights, int taps,
             const size_t *rows, const size_t *columns, uint8_t *target);
 
-/// Turns the hues of `count` pixels by `turn` steps of 1/256 circle, as Pillow's mode HSV holds them.
+/// Turns the hues of `count` pixels by `turn` steps of 1/256 circle, as Pillow's mode HSV holds
+/// them.
 void cr_turn_hue(uint8_t *pixels, size_t count, uint8_t turn);
 
 /// Blends `count` pixels with their grey form; `factor` 0 gives grey, 1 the pixels.

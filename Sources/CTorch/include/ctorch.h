@@ -1,8 +1,8 @@
 // The C interface to libtorch. `CTorch` is the only target that includes libtorch's headers.
 //
 // Every function is noexcept. Functions that can fail return a ct_status and, on failure, copy one
-// line of text into the caller's buffer. Handles are reference-counted by libtorch: each handle that
-// a function hands out must be released once.
+// line of text into the caller's buffer. Handles are reference-counted by libtorch: each handle
+// that a function hands out must be released once.
 #ifndef CTORCH_H
 #define CTORCH_H
 
@@ -31,18 +31,18 @@ typedef struct ct_message {
 
 typedef enum ct_tag {
   CT_NONE,
-  CT_TENSOR,       // pointer: ct_tensor, borrowed
-  CT_INT,          // integer
-  CT_DOUBLE,       // number
-  CT_BOOL,         // integer, 0 or 1
-  CT_STRING,       // pointer: UTF-8 bytes, count
-  CT_INT_LIST,     // pointer: int64_t, count
-  CT_DOUBLE_LIST,  // pointer: double, count
-  CT_TENSOR_LIST,  // pointer: ct_tensor *, count
-  CT_OPTIONAL_TENSOR_LIST,  // as CT_TENSOR_LIST; a null entry is absent
-  CT_DEVICE,       // integer: device type, count: device index
-  CT_GENERATOR,    // pointer: ct_generator, borrowed
-  CT_DEFAULT       // the default of the operator's schema
+  CT_TENSOR,               // pointer: ct_tensor, borrowed
+  CT_INT,                  // integer
+  CT_DOUBLE,               // number
+  CT_BOOL,                 // integer, 0 or 1
+  CT_STRING,               // pointer: UTF-8 bytes, count
+  CT_INT_LIST,             // pointer: int64_t, count
+  CT_DOUBLE_LIST,          // pointer: double, count
+  CT_TENSOR_LIST,          // pointer: ct_tensor *, count
+  CT_OPTIONAL_TENSOR_LIST, // as CT_TENSOR_LIST; a null entry is absent
+  CT_DEVICE,               // integer: device type, count: device index
+  CT_GENERATOR,            // pointer: ct_generator, borrowed
+  CT_DEFAULT               // the default of the operator's schema
 } ct_tag;
 
 typedef struct ct_value {
@@ -87,7 +87,8 @@ ct_status ct_tensor_from_memory(void *data, const int64_t *sizes, int64_t rank, 
                                 void (*release)(void *), void *context, ct_tensor **made,
                                 ct_message message);
 
-// --- autograd and modes (autograd.cpp) ------------------------------------------------------------
+// --- autograd and modes (autograd.cpp)
+// ------------------------------------------------------------
 
 ct_status ct_tensor_set_requires_grad(ct_tensor *tensor, bool requires_grad, ct_message message);
 // The accumulated gradient, or null.
@@ -101,8 +102,8 @@ ct_status ct_gradients(ct_tensor *const *outputs, int64_t output_count,
                        int64_t input_count, bool retain_graph, bool create_graph,
                        ct_tensor **gradients, ct_message message);
 
-// Computes the gradients of the inputs of a computation from those of its outputs, some of which may
-// be null. Writes owned handles, or null for an input that needs none.
+// Computes the gradients of the inputs of a computation from those of its outputs, some of which
+// may be null. Writes owned handles, or null for an input that needs none.
 typedef ct_status (*ct_gradient_function)(void *context, ct_tensor *const *output_gradients,
                                           int64_t output_count, ct_tensor **input_gradients,
                                           int64_t input_count, ct_message message);
@@ -121,7 +122,8 @@ void ct_inference_guard_leave(ct_inference_guard *guard);
 int32_t ct_autocast_dtype(int32_t device_type);
 void ct_autocast_set(int32_t device_type, int32_t dtype);
 
-// --- runtime (runtime.cpp) --------------------------------------------------------------------------
+// --- runtime (runtime.cpp)
+// --------------------------------------------------------------------------
 
 ct_status ct_generator_make(int32_t device_type, int32_t device_index, uint64_t seed,
                             ct_generator **made, ct_message message);
@@ -145,7 +147,8 @@ bool ct_deterministic(void);
 int32_t ct_thread_count(void);
 void ct_set_thread_count(int32_t count);
 
-// --- processor path of MKL (mkl_vendor.c) -----------------------------------------------------------
+// --- processor path of MKL (mkl_vendor.c)
+// -----------------------------------------------------------
 
 typedef enum ct_mkl_path {
   CT_MKL_NATIVE = 0,      // an Intel processor: MKL's own choice

@@ -19,6 +19,8 @@ extension TrainingConfig {
       case sgd
       /// Gradient descent with a rate per layer.
       case lars
+      /// Orthogonal steps for the matrices of the blocks and heads, AdamW for the rest.
+      case muon
     }
 
     /// Length of the training.

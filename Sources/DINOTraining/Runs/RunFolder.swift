@@ -27,6 +27,8 @@ public struct RunFolder: Equatable, Sendable {
   public var checkpoints: String { file("ckpt") }
   /// The folder of the exported model.
   public var model: String { file("model") }
+  /// The teacher's weights as Meta's training writes them, on request.
+  public var teacherCheckpoint: String { file("teacher_checkpoint.pth") }
   /// The folder of pictures of crops, masks and features.
   public var samples: String { file("samples") }
   /// The images that could not be read, one JSON object each.

@@ -58,7 +58,14 @@ public final class StudentOptimizer {
       case .adamW: try AdamW(groups, settings: settings.adamW)
       case .sgd: try SGD(groups, momentum: settings.momentum)
       case .lars: try SGD(groups, momentum: settings.momentum, trustCoefficient: 0.001)
+      case .muon: try Muon(groups, settings: settings.adamW) { Self.isHiddenMatrix($0) }
       }
+  }
+
+  /// Whether a parameter maps one hidden layer to the next: no token, no prototypes, no projection of patches.
+  private static func isHiddenMatrix(_ parameter: Parameter) -> Bool {
+    parameter.value.rank == 2 && parameter.value.shape[0] > 1
+      && !parameter.name.contains("last_layer")
   }
 
   /// Forgets all gradients.

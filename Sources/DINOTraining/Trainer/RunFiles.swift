@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Imaging
 internal import Telemetry
 internal import Torch
 
@@ -45,13 +46,13 @@ public final class RunFiles {
 
   /// Starts the files of a new run.
   func begin(_ config: TrainingConfig) throws {
-    try write(config.yaml, to: folder.configuration)
+    try write(Data(config.yaml.utf8), to: folder.configuration)
     try openLogs(at: nil)
   }
 
   /// Takes the files back to an iteration and opens them again.
   func resume(_ config: TrainingConfig, at iteration: Int) throws {
-    try write(config.yaml, to: folder.configuration)
+    try write(Data(config.yaml.utf8), to: folder.configuration)
     try openLogs(at: iteration)
   }
 
@@ -74,6 +75,15 @@ public final class RunFiles {
   /// Writes measures of an evaluation.
   func record(_ measures: [Measure], iteration: Int) throws {
     try record(measures.map { ($0.name, .number($0.value)) }, iteration: iteration)
+  }
+
+  /// Keeps a picture in `samples/` and for TensorBoard.
+  func record(_ picture: PixelBuffer, named name: String, iteration: Int) throws {
+    let png = try ImageEncoder().encode(picture, as: .png)
+    let number = String(iteration)
+    let padded = String(repeating: "0", count: max(0, 7 - number.count)) + number
+    try write(Data(png), to: "\(folder.samples)/\(name)-\(padded).png")
+    try events?.add(png: png, tag: "samples/\(name)", step: iteration)
   }
 
   /// Adds images that could not be used to `bad-images.jsonl`.
@@ -118,9 +128,9 @@ public final class RunFiles {
     }
   }
 
-  private func write(_ text: String, to path: String) throws(RunError) {
+  private func write(_ data: Data, to path: String) throws(RunError) {
     do {
-      try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+      try data.write(to: URL(fileURLWithPath: path), options: .atomic)
     } catch {
       throw .system(path: path, problem: "cannot be written: \(error.localizedDescription)")
     }

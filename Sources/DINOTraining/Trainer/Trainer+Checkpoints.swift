@@ -32,6 +32,12 @@ extension Trainer {
   }
 
   private func write(_ backbone: VisionTransformer) throws {
+    if services.writesTeacherCheckpoint {
+      var form = WeightForm(.meta)
+      form.isTeacherCheckpoint = true
+      form.blockChunks = config.student.blockChunks
+      _ = try StateDictWriter.write(backbone, as: form, to: files.folder.teacherCheckpoint)
+    }
     do {
       let losses = try ModelFolder.write(
         backbone, to: files.folder.model, cropSide: config.crops.globalSize)

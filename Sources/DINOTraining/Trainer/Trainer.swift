@@ -1,5 +1,6 @@
 public import DINOData
 public import DINOModels
+public import Imaging
 internal import Kernels
 internal import Telemetry
 internal import Torch
@@ -17,6 +18,10 @@ public final class Trainer {
     public var onEvent: (TrainingEvent) -> Void
     /// Measures the teacher's backbone after so many iterations.
     public var evaluate: ((_ teacher: VisionTransformer, _ iteration: Int) throws -> [Measure])?
+    /// Draws what the teacher's backbone sees; the picture is kept beside each evaluation.
+    public var draw: ((_ teacher: VisionTransformer) throws -> PixelBuffer)?
+    /// Whether `teacher_checkpoint.pth`, as Meta's training writes it, goes beside the model folder.
+    public var writesTeacherCheckpoint = false
     /// Says whether to save and stop; asked after each iteration.
     public var shouldStop: () -> Bool
 
@@ -42,7 +47,7 @@ public final class Trainer {
   let training: SelfDistillation
   let optimizer: StudentOptimizer
   let schedules: TrainingSchedules
-  private let images: TrainingImages
+  let images: TrainingImages
   var state = TrainerState()
 
   /// Builds the networks and continues from the newest checkpoint, if there is one.
@@ -93,7 +98,10 @@ public final class Trainer {
     var settings = config.loaderSettings
     settings.knownBad = Set(state.badImages)
     let loader = MultiCropLoader(images, settings, startingAt: state.iteration)
-    if state.iteration == 0 { try evaluate() }
+    if state.iteration == 0 {
+      keepViews()
+      try evaluate()
+    }
     while state.iteration < total {
       try step(with: loader)
       let isLast = state.iteration == total
@@ -151,6 +159,7 @@ public final class Trainer {
   }
 
   private func evaluate() throws {
+    keepFeatures()
     guard let evaluate = services.evaluate else { return }
     let measures = try evaluate(training.teacher.backbone, state.iteration)
     guard !measures.isEmpty else { return }

@@ -16,8 +16,8 @@ struct PretrainCommand: AsyncParsableCommand {
       printed. Settings can be changed by KEY=VALUE, with the names of Meta's YAML files, which --config \
       takes as they are.
 
-      The run folder gets config.yaml, metrics.jsonl, TensorBoard events, checkpoints and, in model/, the \
-      teacher as a model folder. The same command again goes on where the last checkpoint stands. SIGTERM \
+      The run folder gets config.yaml, metrics.jsonl, log.txt, TensorBoard events, pictures in samples/, \
+      checkpoints and, in model/, the teacher as a model folder. The same command again goes on where the last checkpoint stands. SIGTERM \
       and Ctrl-C save and stop with exit code 75.
 
       Example: dinov2 pretrain --data photos/ --output runs/first
@@ -38,6 +38,9 @@ struct PretrainCommand: AsyncParsableCommand {
 
   @Option(help: "Threads that compute; all cores if left out.")
   var threads: Int?
+
+  @Flag(help: "Also write the teacher as Meta's training does: teacher_checkpoint.pth.")
+  var teacherCheckpoint = false
 
   @Flag(help: "Print the plan and stop.")
   var dryRun = false
@@ -72,8 +75,11 @@ struct PretrainCommand: AsyncParsableCommand {
     var services = Trainer.Services()
     services.onEvent = { display.show($0) }
     services.shouldStop = { StopSignal.isRequested }
+    let samples = PretrainSamples(images, patchSize: config.student.patchSize)
+    services.draw = { try samples.draw($0) }
+    services.writesTeacherCheckpoint = teacherCheckpoint
     services.evaluate = evaluation.map { evaluation in { try evaluation.measure($0, $1) } }
-    display.begin(total: config.totalIterations)
+    display.begin(total: config.totalIterations, log: files.folder.log)
     do {
       let trainer = try Trainer(config, images: images, files: files, services: services)
       switch try trainer.run() {

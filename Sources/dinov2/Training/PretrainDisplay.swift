@@ -2,18 +2,35 @@ import DINOTraining
 import Foundation
 import Telemetry
 
-/// What `pretrain` prints: the plan, a progress line, evaluations, warnings.
+/// What `pretrain` prints: the plan, a progress line, evaluations, warnings. All but the progress line
+/// also goes into the run's log.
 final class PretrainDisplay {
   private let json: Bool
   private var progress: ProgressReporter?
-  private let start = Date()
+  private var log: FileHandle?
+  /// What was said before the log could be opened.
+  private var earlier: [String] = []
 
   init(json: Bool) {
     self.json = json
   }
 
   func note(_ line: String) {
+    write(line)
     if !json { Console.note(line) }
+  }
+
+  /// Writes a line into the log; a log that cannot be written stops nothing.
+  private func write(_ line: String) {
+    let stamped = "\(Date().ISO8601Format()) \(line)\n"
+    guard let log else { return earlier.append(stamped) }
+    try? log.write(contentsOf: Data(stamped.utf8))
+  }
+
+  /// Says something beside the progress line.
+  private func tell(_ line: String) {
+    write(line)
+    progress?.note(line)
   }
 
   /// Prints what will be done.
@@ -22,20 +39,28 @@ final class PretrainDisplay {
     if json {
       try Console.printJSON(plan)
     } else {
-      Console.note(plan.text)
+      note(plan.text)
     }
     let (needed, present) = (
       MemoryEstimate(config).total, Int(clamping: ProcessInfo.processInfo.physicalMemory)
     )
     if needed > present {
-      Console.note(
+      note(
         "warning: about \(ByteCount(needed)) of memory are needed, the machine has "
           + "\(ByteCount(present)); raise train.accumulation_steps, or set "
           + "train.activation_checkpointing=true")
     }
   }
 
-  func begin(total: Int) {
+  /// Starts the progress line and adds to the log.
+  func begin(total: Int, log path: String) {
+    if !FileManager.default.fileExists(atPath: path) {
+      _ = FileManager.default.createFile(atPath: path, contents: nil)
+    }
+    log = FileHandle(forWritingAtPath: path)
+    _ = try? log?.seekToEnd()
+    for line in earlier { try? log?.write(contentsOf: Data(line.utf8)) }
+    earlier = []
     progress = ProgressReporter.automatic(
       label: "pretrain", total: total, unit: .steps, json: json)
   }
@@ -45,20 +70,19 @@ final class PretrainDisplay {
     switch event {
     case .resumed(let iteration):
       progress?.resume(at: iteration)
-      progress?.note("going on after iteration \(NumberFormat.grouped(iteration))")
+      tell("going on after iteration \(NumberFormat.grouped(iteration))")
     case .step(let record): show(record)
     case .evaluated(let iteration, let measures):
-      if json {
-        progress?.event(
-          "evaluated", iteration: iteration, measures: measures)
-      } else {
-        let values = measures.map { "\($0.name) \(NumberFormat.fixed($0.value, decimals: 4))" }
-        progress?.note(
-          "iteration \(NumberFormat.grouped(iteration)): \(values.joined(separator: ", "))")
-      }
+      let values = measures.map { "\($0.name) \(NumberFormat.fixed($0.value, decimals: 4))" }
+      let line = "iteration \(NumberFormat.grouped(iteration)): \(values.joined(separator: ", "))"
+      guard json else { return tell(line) }
+      write(line)
+      progress?.event("evaluated", iteration: iteration, measures: measures)
     case .saved(let iteration, let path):
-      progress?.note("saved \(path) (iteration \(NumberFormat.grouped(iteration)))")
-    case .warning(let line): progress?.warn(line)
+      tell("saved \(path) (iteration \(NumberFormat.grouped(iteration)))")
+    case .warning(let line):
+      write("warning: " + line)
+      progress?.warn(line)
     }
   }
 
@@ -76,6 +100,7 @@ final class PretrainDisplay {
   }
 
   func finish(_ folder: RunFolder) {
+    write("trained: the model is in \(folder.model)")
     progress?.finish("trained: the model is in \(folder.model)")
   }
 

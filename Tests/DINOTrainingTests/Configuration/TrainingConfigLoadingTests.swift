@@ -209,7 +209,7 @@ struct TrainingConfigLoadingTests {
       let config = try TrainingConfig.load(overrides: ["train.centering=\(centering)"])
       #expect(config.train.centering.rawValue == centering)
     }
-    for optimizer in ["adamw", "sgd", "lars"] {
+    for optimizer in ["adamw", "sgd", "lars", "muon"] {
       let config = try TrainingConfig.load(overrides: ["optim.optimizer=\(optimizer)"])
       #expect(config.optim.optimizer.rawValue == optimizer)
     }

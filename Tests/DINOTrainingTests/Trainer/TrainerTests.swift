@@ -37,10 +37,11 @@ struct TrainerTests {
   /// Trains until the end or until so many iterations are done.
   @discardableResult
   private func train(
-    _ run: String, _ config: TrainingConfig, stopAfter limit: Int = .max
+    _ run: String, _ config: TrainingConfig, stopAfter limit: Int = .max,
+    services: Trainer.Services = Trainer.Services()
   ) throws -> (outcome: Trainer.Outcome, events: [TrainingEvent]) {
     let events = Events()
-    var services = Trainer.Services()
+    var services = services
     services.onEvent = { events.list.append($0) }
     services.shouldStop = { events.steps >= limit }
     services.evaluate = { backbone, iteration in
@@ -98,6 +99,48 @@ struct TrainerTests {
     #expect(measured == [0, 5, 10, 12])
     let model = try ModelFolder.load(folder.file("run/model")).model
     #expect(model.config.embedDim == 64)
+  }
+
+  @Test("keeps pictures of crops at the start and of features beside each evaluation")
+  func samples() throws {
+    var services = Trainer.Services()
+    services.draw = { _ in try PixelBuffer(size: Size(height: 3, width: 5), fill: .black) }
+    try train("run", config(), services: services)
+    let pictures = try FileManager.default.contentsOfDirectory(atPath: folder.file("run/samples"))
+    #expect(
+      pictures.sorted() == [
+        "features-0000000.png", "features-0000005.png", "features-0000010.png",
+        "features-0000012.png", "views-0000000.png",
+      ])
+    let picture = try ImageDecoder().decode(path: folder.file("run/samples/features-0000012.png"))
+    #expect(picture.size == Size(height: 3, width: 5))
+  }
+
+  @Test("a picture that cannot be drawn is a warning, and the training goes on")
+  func noPicture() throws {
+    struct NothingToSee: Error {}
+    var services = Trainer.Services()
+    services.draw = { _ in throw NothingToSee() }
+    let (outcome, events) = try train("run", config(), services: services)
+    #expect(outcome == .finished)
+    let warnings = events.filter { event in
+      if case .warning(let line) = event { line.contains("NothingToSee") } else { false }
+    }
+    #expect(warnings.count == 4)
+  }
+
+  @Test("writes the teacher as Meta's training does on request")
+  func teacherCheckpoint() throws {
+    var services = Trainer.Services()
+    services.writesTeacherCheckpoint = true
+    try train("run", config(), services: services)
+    let exported = try ModelFolder.load(folder.file("run/model")).model
+    let loaded = try VisionTransformer.load(
+      WeightFile(path: folder.file("run/teacher_checkpoint.pth")),
+      expecting: ModelExpectation(name: "tiny", config: exported.config))
+    for (name, value) in exported.stateDict {
+      #expect(try loaded.stateDict[name]?.floats() == value.floats(), "\(name)")
+    }
   }
 
   @Test("a finished run is exported again if its model is gone")
