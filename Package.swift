@@ -40,6 +40,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
   ],
   targets: [
     // libtorch and libvips, found through pkg-config (`scripts/setup` writes `.deps/libtorch.pc`).
@@ -74,7 +75,13 @@ let package = Package(
         "DINOInference", "DINOModels", "DINOData", "Imaging", "Torch", "CheckpointFormats",
       ], swiftSettings: safe),
     .target(
-      name: "DINOCuration", dependencies: ["Torch", "CheckpointFormats"], swiftSettings: safe),
+      name: "DINOCuration",
+      dependencies: [
+        "DINOInference", "DINOModels", "DINOData", "Imaging", "Kernels", "Telemetry", "Torch",
+        "CheckpointFormats",
+        .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Yams", package: "Yams"),
+        .product(name: "Crypto", package: "swift-crypto"),
+      ], swiftSettings: safe),
     .target(
       name: "DINOHub",
       dependencies: [
@@ -89,8 +96,8 @@ let package = Package(
     .executableTarget(
       name: "dinov2",
       dependencies: [
-        "DINOInference", "DINOTraining", "DINOEvaluation", "DINOHub", "DINOData", "DINOModels",
-        "Imaging", "Telemetry", "Torch", "CheckpointFormats", "Kernels",
+        "DINOInference", "DINOTraining", "DINOEvaluation", "DINOCuration", "DINOHub", "DINOData",
+        "DINOModels", "Imaging", "Telemetry", "Torch", "CheckpointFormats", "Kernels",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
@@ -138,7 +145,10 @@ let package = Package(
       swiftSettings: common),
     .testTarget(
       name: "DINOCurationTests",
-      dependencies: ["DINOCuration", "Torch", "CheckpointFormats", "DINOTestSupport"],
+      dependencies: [
+        "DINOCuration", "DINOInference", "DINOModels", "DINOData", "Imaging", "Torch",
+        "CheckpointFormats", "DINOTestSupport",
+      ],
       swiftSettings: common),
     .testTarget(
       name: "DINOHubTests",

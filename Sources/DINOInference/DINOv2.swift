@@ -23,7 +23,7 @@ public actor DINOv2 {
   public nonisolated let preprocessing: Preprocessing
   /// What computes: `AVX2 kernels, 2 threads`.
   public nonisolated let summary: String
-  private let request: ModelRequest
+  let request: ModelRequest
   private let engine: any BackboneEngine
   private let classifier: LinearClassifier?
   /// The model as libtorch runs it, for attention weights; loaded when first asked for.

@@ -8,6 +8,7 @@ private let geluOperator = Operator("aten::gelu")
 private let reluOperator = Operator("aten::relu")
 private let siluOperator = Operator("aten::silu")
 private let sigmoidOperator = Operator("aten::sigmoid")
+private let softplusOperator = Operator("aten::softplus")
 private let bicubicOperator = Operator("aten::upsample_bicubic2d")
 private let bicubicAntialiasOperator = Operator("aten::_upsample_bicubic2d_aa")
 private let bilinearOperator = Operator("aten::upsample_bilinear2d")
@@ -70,6 +71,9 @@ extension Tensor {
 
   /// `1 / (1 + exp(-x))`.
   public func sigmoid() throws(TorchError) -> Tensor { try sigmoidOperator.tensor(.tensor(self)) }
+
+  /// `log(1 + exp(x))`.
+  public func softplus() throws(TorchError) -> Tensor { try softplusOperator.tensor(.tensor(self)) }
 
   /// Resizes `[B, C, H, W]` by cubic convolution, without aligned corners.
   ///

@@ -19,10 +19,16 @@ struct DINOv2Command: AsyncParsableCommand {
       CommandGroup(
         name: "Features:", subcommands: [EmbedCommand.self, ClassifyCommand.self]),
       CommandGroup(
+        name: "Heads:",
+        subcommands: [
+          HeadCommand.self, SegmentCommand.self, DepthCommand.self, DetectCommand.self,
+        ]),
+      CommandGroup(
         name: "Pictures:",
         subcommands: [
           PCACommand.self, AttentionCommand.self, MatchCommand.self, SimilarityCommand.self,
         ]),
+      CommandGroup(name: "Collections:", subcommands: [SearchCommand.self]),
       CommandGroup(
         name: "Training and measuring:", subcommands: [PretrainCommand.self, EvaluateCommand.self]),
       CommandGroup(

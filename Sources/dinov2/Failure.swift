@@ -1,5 +1,6 @@
 import ArgumentParser
 import CheckpointFormats
+import DINOCuration
 import DINOData
 import DINOHub
 import DINOInference
@@ -106,6 +107,30 @@ extension DataError: HasCode {
 
 extension TorchError: HasCode {
   fileprivate var code: Failure.Code { kind == .outOfMemory ? .outOfMemory : .usage }
+}
+
+extension CurationError: HasCode {
+  fileprivate var code: Failure.Code {
+    switch self {
+    case .usage: .usage
+    case .notFinite, .shape: .refusedInput
+    case .file(let error): error.code
+    case .tensor(let error): error.code
+    }
+  }
+}
+
+extension GalleryError: HasCode {
+  fileprivate var code: Failure.Code {
+    switch self {
+    case .usage, .incompatible: .usage
+    case .damaged: .refusedInput
+    case .missing, .system: .inputOutput
+    case .locked: .locked
+    case .curation(let error): error.code
+    case .inference(let error): error.code
+    }
+  }
 }
 
 extension HubError: HasCode {

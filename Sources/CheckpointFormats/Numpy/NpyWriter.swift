@@ -74,10 +74,10 @@ public enum Npy {
   }
 }
 
-/// Writes a float32 `.npy` file `[N, D]` row by row when `N` is known only at the end.
+/// Writes a float32 or float16 `.npy` file `[N, D]` row by row when `N` is known only at the end.
 ///
 /// Rows go to `<path>.partial`; ``finish()`` writes the final shape and renames the file. After a crash,
-/// ``resume(_:columns:rows:)`` goes on from the rows that the caller knows to be complete:
+/// ``resume(_:columns:rows:type:)`` goes on from the rows that the caller knows to be complete:
 ///
 ///     try writer.append(features)
 ///     try writer.synchronize()   // rows are on the disk: now note writer.rowCount somewhere
@@ -90,12 +90,15 @@ public final class NpyRowWriter {
   public private(set) var rowCount: Int
   private let path: String
   private let descriptor: Int32
+  private let isHalf: Bool
 
   private var partialPath: String { path + ".partial" }
+  private var rowBytes: Int { (isHalf ? 2 : 4) * columns }
 
-  private init(path: String, columns: Int, rowCount: Int, descriptor: Int32) {
+  private init(path: String, columns: Int, isHalf: Bool, rowCount: Int, descriptor: Int32) {
     self.path = path
     self.columns = columns
+    self.isHalf = isHalf
     self.rowCount = rowCount
     self.descriptor = descriptor
   }
@@ -107,12 +110,13 @@ public final class NpyRowWriter {
   /// - Parameters:
   ///   - path: The final name.
   ///   - columns: The number of values of a row, at least 1.
+  ///   - type: How values are stored: float32 or float16.
   /// - Returns: A writer without rows.
-  /// - Throws: ``CheckpointError`` if the file cannot be created.
+  /// - Throws: ``CheckpointError`` if the file cannot be created or the type is another one.
   public static func create(
-    _ path: String, columns: Int
+    _ path: String, columns: Int, type: ScalarType = .float32
   ) throws(CheckpointError) -> NpyRowWriter {
-    try open(path, columns: columns, rows: 0, flags: O_TRUNC)
+    try open(path, columns: columns, type: type, rows: 0, flags: O_TRUNC)
   }
 
   /// Goes on with a partial file, keeping its first rows.
@@ -121,19 +125,24 @@ public final class NpyRowWriter {
   ///   - path: The final name; the partial file is beside it.
   ///   - columns: The number of values of a row, as in the run before.
   ///   - rows: The number of rows that are known to be complete; any after them are dropped.
+  ///   - type: How values are stored, as in the run before.
   /// - Returns: A writer that appends after those rows.
   /// - Throws: ``CheckpointError`` if there is no partial file, its rows have another length, or it has
   ///   fewer rows.
   public static func resume(
-    _ path: String, columns: Int, rows: Int
+    _ path: String, columns: Int, rows: Int, type: ScalarType = .float32
   ) throws(CheckpointError) -> NpyRowWriter {
-    try open(path, columns: columns, rows: rows, flags: nil)
+    try open(path, columns: columns, type: type, rows: rows, flags: nil)
   }
 
   private static func open(
-    _ path: String, columns: Int, rows: Int, flags: Int32?
+    _ path: String, columns: Int, type: ScalarType, rows: Int, flags: Int32?
   ) throws(CheckpointError) -> NpyRowWriter {
-    guard columns > 0, rows >= 0, let rowBytes = columns.checkedProduct(4),
+    guard type == .float32 || type == .float16 else {
+      throw .usage(
+        problem: "\(path.escapedForMessage): rows are written as float32 or float16, not \(type)")
+    }
+    guard columns > 0, rows >= 0, let rowBytes = columns.checkedProduct(type.byteCount),
       let size = rows.checkedProduct(rowBytes)?.checkedSum(headerSize)
     else {
       throw .usage(problem: "\(path.escapedForMessage): \(rows) rows of \(columns) values")
@@ -143,7 +152,8 @@ public final class NpyRowWriter {
     let descriptor = unsafe Glibc.open(partial, O_RDWR | O_CLOEXEC | creation, 0o666)
     guard descriptor >= 0 else { throw .system(partial, "cannot be opened for writing") }
     let writer = NpyRowWriter(
-      path: path, columns: columns, rowCount: rows, descriptor: descriptor)
+      path: path, columns: columns, isHalf: type == .float16, rowCount: rows,
+      descriptor: descriptor)
     if flags == nil {
       try writer.checkPartial(size: size)
     }
@@ -166,10 +176,8 @@ public final class NpyRowWriter {
           + "\(status.st_size); remove it to start again")
     }
     // A run that was stopped while finishing has left the header with the final number of rows.
-    let finished = (Int(status.st_size) - NpyRowWriter.headerSize) / (4 * columns)
-    let allowed = [0, finished].map { rows in
-      Npy.header("<f4", shape: [rows, columns], minimum: NpyRowWriter.headerSize)
-    }
+    let finished = (Int(status.st_size) - NpyRowWriter.headerSize) / rowBytes
+    let allowed = [0, finished].map(header)
     var found = [UInt8](repeating: 0, count: NpyRowWriter.headerSize)
     let count = unsafe found.withUnsafeMutableBytes { buffer in
       unsafe pread(descriptor, buffer.baseAddress, buffer.count, 0)
@@ -181,8 +189,13 @@ public final class NpyRowWriter {
     }
   }
 
+  private func header(rows: Int) -> [UInt8] {
+    Npy.header(
+      isHalf ? "<f2" : "<f4", shape: [rows, columns], minimum: NpyRowWriter.headerSize)
+  }
+
   private func writeHeader(rows: Int) throws(CheckpointError) {
-    let header = Npy.header("<f4", shape: [rows, columns], minimum: NpyRowWriter.headerSize)
+    let header = header(rows: rows)
     let count = unsafe header.withUnsafeBytes { bytes in
       unsafe pwrite(descriptor, bytes.baseAddress, bytes.count, 0)
     }
@@ -191,7 +204,7 @@ public final class NpyRowWriter {
 
   /// Appends rows.
   ///
-  /// - Parameter values: One or more whole rows.
+  /// - Parameter values: One or more whole rows; rounded to nearest for float16.
   /// - Throws: ``CheckpointError`` if the number of values is no multiple of ``columns``, or the file
   ///   cannot be written.
   public func append(_ values: [Float]) throws(CheckpointError) {
@@ -200,6 +213,15 @@ public final class NpyRowWriter {
         problem: "\(path.escapedForMessage): \(values.count) values are no whole rows of \(columns)"
       )
     }
+    if isHalf {
+      try write(values.map { Float16($0).bitPattern })
+    } else {
+      try write(values)
+    }
+    rowCount += values.count / columns
+  }
+
+  private func write(_ values: [some BitwiseCopyable]) throws(CheckpointError) {
     let result = unsafe values.withUnsafeBytes { buffer -> Result<Void, CheckpointError> in
       do throws(CheckpointError) {
         return .success(
@@ -209,7 +231,15 @@ public final class NpyRowWriter {
       }
     }
     try result.get()
-    rowCount += values.count / columns
+  }
+
+  /// The rows so far, in the mapped file.
+  ///
+  /// - Returns: `[rowCount, D]`; valid until more rows are appended.
+  /// - Throws: ``CheckpointError`` if the file cannot be written or read.
+  public func written() throws(CheckpointError) -> StoredTensor {
+    try writeHeader(rows: rowCount)
+    return try NpyArray.read(partialPath).tensor()
   }
 
   /// Returns when all rows are on the disk.

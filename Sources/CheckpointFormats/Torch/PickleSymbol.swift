@@ -65,6 +65,8 @@ enum PickleSymbol: Equatable {
     "_codecs.encode": .encode,
     "builtins.set": .set,
     "builtins.bytearray": .bytearray,
+    // Python 3 writes an empty byte string for protocol 2 as `bytes()`.
+    "builtins.bytes": .bytearray,
     "builtins.complex": .complex,
   ]
 

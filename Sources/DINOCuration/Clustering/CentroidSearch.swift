@@ -1,36 +1,34 @@
 internal import Torch
 
-/// Finds the nearest centroid of rows: a float32 product sorts out, double precision decides.
+/// Finds the nearest centroid of rows: a product of matrices sorts out, double precision decides.
 ///
 /// With a shift `s` near all points, `|x - c|² / 2 = |x - s|² / 2 - ((x - s)·(c - s) - |c - s|² / 2)`: the nearest
 /// centroid has the largest score in parentheses. Every centroid whose score could be the largest, given
 /// the error of the product, is compared by its distance in double precision.
-struct CentroidSearch {
-  /// Rows that fit into one product.
-  let blockRows: Int
+struct CentroidSearch: Sendable {
   private let centroids: Centroids
-  private let shift: [Float]
-  private let shiftTensor: Tensor
-  private let transposed: Tensor  // [D, K]
-  private let halfNorms: Tensor  // [K]
+  private let rows: ShiftedRows
+  private let transposed: RowCopy  // [K, D]
+  private let halfNorms: [Float]
   private let longest: Float
 
-  /// Prepares centroids.
-  init(_ centroids: Centroids) throws(CurationError) {
+  /// Prepares centroids for rows.
+  init(_ centroids: Centroids, for rows: ShiftedRows) throws(CurationError) {
     let (count, columns) = (centroids.count, centroids.columns)
     guard count > 0 else { throw .usage(problem: "there is no centroid to assign rows to") }
-    self.centroids = centroids
-    var mean = [Double](repeating: 0, count: columns)
-    for index in 0..<count {
-      for (column, value) in centroids[index].enumerated() { mean[column] += value / Double(count) }
+    guard rows.columns == columns else {
+      throw .shape(
+        source: "centroids", problem: "have \(columns) values, the rows have \(rows.columns)")
     }
-    let shift = mean.map { Float($0) }
+    self.centroids = centroids
+    self.rows = rows
     var moved: [Float] = []
     var norms: [Float] = []
     var longest = 0.0
+    moved.reserveCapacity(count * columns)
     for index in 0..<count {
       var squared = 0.0
-      for (value, origin) in zip(centroids[index], shift) {
+      for (value, origin) in zip(centroids[index], rows.shift) {
         let difference = value - Double(origin)
         moved.append(Float(difference))
         squared += difference * difference
@@ -38,89 +36,94 @@ struct CentroidSearch {
       norms.append(Float(squared / 2))
       longest = max(longest, squared.squareRoot())
     }
-    self.shift = shift
+    halfNorms = norms
     self.longest = Float(longest)
-    // About 64 MiB of scores at a time.
-    blockRows = max(16, min(8192, (16 << 20) / count))
-    (shiftTensor, transposed, halfNorms) = try CurationError.tensors { () throws(TorchError) in
-      (
-        try Tensor(shift), try Tensor(moved, [count, columns]).transpose(0, 1),
-        try Tensor(norms)
-      )
+    let values = moved
+    transposed = try RowCopy(0..<count, columns: columns, as: rows.precision.dtype) {
+      part throws(CurationError) in
+      try CurationError.tensors { () throws(TorchError) in
+        try Tensor(
+          Array(values[(part.lowerBound * columns)..<(part.upperBound * columns)]),
+          [part.count, columns])
+      }
     }
   }
 
-  /// The nearest centroid of each row of a block, the lowest of equals, and the squared distance.
-  ///
-  /// - Parameter block: float32, `[B, D]`, contiguous.
-  /// - Returns: One cluster and one distance per row.
-  /// - Throws: ``CurationError`` if the width does not fit.
-  func nearest(
-    to block: Tensor
-  ) throws(CurationError) -> (clusters: [Int], squaredDistances: [Double]) {
-    guard block.shape == [block.shape.first ?? 0, centroids.columns] else {
-      throw .shape(
-        source: "centroids",
-        problem: "have \(centroids.columns) values, the rows are \(block.typeDescription)")
+  /// The nearest centroid of each row, the lowest of equals.
+  func assignment() throws(CurationError) -> ClusterAssignment {
+    let found = Nearest(count: rows.count)
+    // About 4 MiB of scores at a time: they stay in the cache until they are looked through.
+    let size = max(16, min(2048, (4 << 20) / (centroids.count * rows.precision.dtype.byteCount)))
+    let blocks = (rows.count + size - 1) / size
+    let counter = Workers.Counter(to: blocks)
+    try Workers.run(atMost: blocks) { () throws(CurationError) in
+      while let number = counter.take() {
+        let block = (number * size)..<min(number * size + size, rows.count)
+        try search(block, into: found)
+      }
     }
-    let rowCount = block.shape[0]
-    var clusters = [Int](repeating: 0, count: rowCount)
-    var distances = [Double](repeating: 0, count: rowCount)
+    return ClusterAssignment(
+      clusterCount: centroids.count, clusters: unsafe found.clusters.map { Int($0) },
+      squaredDistances: unsafe Array(found.distances))
+  }
+
+  private func search(_ block: Range<Int>, into found: Nearest) throws(CurationError) {
+    let points = try rows.exact(block)
+    let shifted = try rows.shifted(block)
+    // Roundings of D products and sums, of both shifted operands, of the half norm and of its
+    // subtraction, each at most 2^-24 of the magnitudes; once for each of the two scores compared.
+    let lengths = rows.longest + longest
+    let error =
+      Float(rows.columns + 16) * 0x1p-24 * longest * lengths
+      + rows.precision.inputError * rows.longest * longest
     try CurationError.tensors { () throws(TorchError) in
       let scores = try withoutGradient { () throws(TorchError) in
-        try (block - shiftTensor).matmul(transposed) - halfNorms  // [B, K]
+        try shifted.matmul(transposed.tensor(0..<centroids.count).transpose(0, 1))  // [B, K]
       }
-      unsafe try block.withFloats { rows throws(TorchError) in
-        unsafe try scores.withFloats { scores throws(TorchError) in
-          unsafe clusters.withUnsafeMutableBufferPointer { clusters in
-            unsafe distances.withUnsafeMutableBufferPointer { distances in
-              // Each index is written by one thread only.
-              let (clusters, distances) = unsafe (clusters, distances)
-              RowBlocks.inParallel(rowCount) { part in
-                for row in part {
-                  let found = unsafe nearest(
-                    to: rows.row(row, centroids.columns), scores.row(row, centroids.count))
-                  unsafe clusters[row] = found.cluster
-                  unsafe distances[row] = found.squaredDistance
-                }
-              }
-            }
+      unsafe try points.withFloats { points throws(TorchError) in
+        unsafe try scores.withHostBytes { bytes throws(TorchError) in
+          guard let base = bytes.baseAddress else { return }
+          let scores = UnsafeRawPointer(base)
+          for row in 0..<block.count {
+            let point = unsafe points.row(row, rows.columns)
+            let best = unsafe nearest(to: point, scores, row: row, error: error)
+            unsafe found.clusters[block.lowerBound + row] = Int32(best.cluster)
+            unsafe found.distances[block.lowerBound + row] = best.squaredDistance
           }
         }
       }
     }
-    return (clusters, distances)
   }
 
   private func nearest(
-    to row: UnsafeBufferPointer<Float>, _ scores: UnsafeBufferPointer<Float>
+    to point: UnsafeBufferPointer<Float>, _ scores: UnsafeRawPointer, row: Int, error: Float
   ) -> (cluster: Int, squaredDistance: Double) {
-    var squared = 0.0
-    for (column, origin) in shift.enumerated() {
-      let difference = unsafe Double(row[column]) - Double(origin)
-      squared += difference * difference
-    }
-    // Roundings of D products and sums, of both shifted operands, of the half norm and of its
-    // subtraction, each at most 2^-24 of the magnitudes; once for each of the two scores compared.
-    let length = Float(squared.squareRoot())
-    let error = Float(row.count + 16) * 0x1p-24 * longest * (length + longest)
-    let threshold = unsafe ScoreScan.maximum(of: scores) - 2 * error
-    var best = (cluster: 0, squaredDistance: Double.infinity)
-    // A product that overflowed sorts nothing out.
-    guard threshold.isFinite, error.isFinite else {
-      for cluster in 0..<centroids.count {
-        let distance = unsafe squaredDistance(row, cluster)
+    rows.precision == .bfloat16
+      ? unsafe nearest(to: point, scores, row: row, error: error, as: BFloat16Bits.self)
+      : unsafe nearest(to: point, scores, row: row, error: error, as: Float.self)
+  }
+
+  private func nearest<Element: ScoreElement>(
+    to point: UnsafeBufferPointer<Float>, _ scores: UnsafeRawPointer, row: Int, error: Float,
+    as type: Element.Type
+  ) -> (cluster: Int, squaredDistance: Double) {
+    let line = unsafe scores + row * centroids.count * MemoryLayout<Element>.size
+    return unsafe halfNorms.withUnsafeBufferPointer { norms in
+      let scan = unsafe ScoreScan<Element>(line, less: norms)
+      let threshold = scan.maximum - 2 * error
+      var best = (cluster: 0, squaredDistance: Double.infinity)
+      func look(_ cluster: Int) {
+        let distance = unsafe squaredDistance(point, cluster)
         if distance < best.squaredDistance { best = (cluster, distance) }
       }
+      // A product that overflowed sorts nothing out.
+      guard threshold.isFinite, error.isFinite else {
+        for cluster in 0..<centroids.count { look(cluster) }
+        return best
+      }
+      scan.forEach(atLeast: threshold, look)
       return best
     }
-    var position = 0
-    while let cluster = unsafe ScoreScan.first(in: scores, from: position, atLeast: threshold) {
-      let distance = unsafe squaredDistance(row, cluster)
-      if distance < best.squaredDistance { best = (cluster, distance) }
-      position = cluster + 1
-    }
-    return best
   }
 
   private func squaredDistance(_ row: UnsafeBufferPointer<Float>, _ cluster: Int) -> Double {
@@ -128,4 +131,29 @@ struct CentroidSearch {
       unsafe ExactProducts.squaredDistance(row, values.row(cluster, centroids.columns))
     }
   }
+
+  /// What several threads find for rows of their own.
+  @safe private final class Nearest: @unchecked Sendable {
+    // Each place is written by one thread, and read when all have ended.
+    let clusters: UnsafeMutableBufferPointer<Int32>
+    let distances: UnsafeMutableBufferPointer<Double>
+
+    init(count: Int) {
+      unsafe clusters = .allocate(capacity: count)
+      unsafe distances = .allocate(capacity: count)
+      unsafe clusters.initialize(repeating: 0)
+      unsafe distances.initialize(repeating: 0)
+    }
+
+    deinit {
+      unsafe clusters.deallocate()
+      unsafe distances.deallocate()
+    }
+  }
+}
+
+extension UnitRows.Precision {
+  /// The largest relative deviation of a product of two rows that rounding them and the result brings,
+  /// beside that of the sums.
+  var inputError: Float { self == .bfloat16 ? (0x1p-8 + 0x1p-9) * 1.02 : 0 }
 }

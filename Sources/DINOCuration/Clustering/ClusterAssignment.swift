@@ -37,18 +37,13 @@ public struct ClusterAssignment: Sendable, Equatable {
   public init(
     of matrix: EmbeddingMatrix, to centroids: Centroids
   ) throws(CurationError) {
-    let search = try CentroidSearch(centroids)
-    var clusters: [Int] = []
-    var distances: [Double] = []
-    clusters.reserveCapacity(matrix.rowCount)
-    distances.reserveCapacity(matrix.rowCount)
-    for rows in RowBlocks(count: matrix.rowCount, size: search.blockRows) {
-      let found = try search.nearest(to: matrix.block(rows))
-      clusters += found.clusters
-      distances += found.squaredDistances
-    }
-    clusterCount = centroids.count
+    let rows = try ShiftedRows(matrix, near: centroids, isKept: false)
+    self = try CentroidSearch(centroids, for: rows).assignment()
+  }
+
+  init(clusterCount: Int, clusters: [Int], squaredDistances: [Double]) {
+    self.clusterCount = clusterCount
     self.clusters = clusters
-    squaredDistances = distances
+    self.squaredDistances = squaredDistances
   }
 }

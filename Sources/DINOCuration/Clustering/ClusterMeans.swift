@@ -20,13 +20,20 @@ struct ClusterMeans {
   ///   - clusters: The cluster of each row.
   /// - Throws: ``CurationError`` if the block is not of that form.
   mutating func add(_ block: Tensor, clusters: ArraySlice<Int>) throws(CurationError) {
+    let columns = columns
+    for cluster in clusters { counts[cluster] += 1 }
     try CurationError.tensors { () throws(TorchError) in
       unsafe try block.withFloats { values throws(TorchError) in
-        for (row, cluster) in clusters.enumerated() {
-          let point = unsafe values.row(row, columns)
-          counts[cluster] += 1
-          for column in 0..<columns {
-            unsafe sums[cluster * columns + column] += Double(point[column])
+        unsafe sums.withUnsafeMutableBufferPointer { sums in
+          // Each column is summed by one thread, row by row.
+          let (sums, clusters) = unsafe (sums, Array(clusters))
+          RowBlocks.inParallel(columns, minimum: 64) { part in
+            for (row, cluster) in clusters.enumerated() {
+              let (from, to) = (row * columns, cluster * columns)
+              for column in part {
+                unsafe sums[to + column] += Double(values[from + column])
+              }
+            }
           }
         }
       }

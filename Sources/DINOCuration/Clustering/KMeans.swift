@@ -28,6 +28,9 @@ public struct KMeans: Sendable {
   /// The rows, chosen at random, among which first centroids are looked for; nil for all.
   public var seedingRows: Int?
 
+  /// Called before each iteration with its number, from 0.
+  public var progress: (@Sendable (Int) -> Void)?
+
   /// k-means with 50 iterations over all rows.
   ///
   /// - Parameter clusters: The number of clusters, at least 1.
@@ -114,14 +117,16 @@ public struct KMeans: Sendable {
     _ matrix: EmbeddingMatrix, from first: Centroids
   ) throws(CurationError) -> Result {
     var centroids = first
-    var assignment = try ClusterAssignment(of: matrix, to: centroids)
+    let points = try ShiftedRows(matrix, near: centroids, isKept: true)
+    var assignment = try CentroidSearch(centroids, for: points).assignment()
     for iteration in 0..<iterations {
+      progress?(iteration)
       var means = ClusterMeans(centroids)
-      for rows in RowBlocks(count: matrix.rowCount, size: 4096) {
-        try means.add(matrix.block(rows), clusters: assignment.clusters[rows])
+      for rows in RowBlocks(count: matrix.rowCount, size: 16_384) {
+        try means.add(points.exact(rows), clusters: assignment.clusters[rows])
       }
       means.move(&centroids, isSpherical: isSpherical)
-      let next = try ClusterAssignment(of: matrix, to: centroids)
+      let next = try CentroidSearch(centroids, for: points).assignment()
       defer { assignment = next }
       if next.clusters == assignment.clusters {
         return Result(
@@ -140,9 +145,9 @@ public struct KMeans: Sendable {
     var random = CounterRandom(seed: seed, stream: Purpose.batches.rawValue)
     for _ in 0..<(matrix.rowCount > 0 ? iterations : 0) {
       let rows = (0..<count).map { _ in random.integer(below: matrix.rowCount) }
-      let batch = try matrix.rows(rows)
-      let found = try CentroidSearch(centroids).nearest(to: batch)
-      try means.add(batch, clusters: found.clusters[...])
+      let batch = try matrix.selecting(rows)
+      let found = try ClusterAssignment(of: batch, to: centroids)
+      try means.add(batch.block(0..<count), clusters: found.clusters[...])
       means.move(&centroids, isSpherical: isSpherical)
     }
     return Result(

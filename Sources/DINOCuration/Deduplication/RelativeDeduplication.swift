@@ -21,6 +21,9 @@ public struct RelativeDeduplication: Sendable {
   /// Which rows are dropped.
   public var reading = Reading.component
 
+  /// Called from several threads with the share of the work that is done, 0 to 1.
+  public var progress: (@Sendable (Double) -> Void)?
+
   /// Near-duplicates as in the paper.
   public init() {}
 
@@ -55,7 +58,8 @@ public struct RelativeDeduplication: Sendable {
     _ pool: EmbeddingMatrix, references: EmbeddingMatrix
   ) throws(CurationError) -> Result {
     let joint = try pool.joined(with: references)
-    let graph = try SimilarityGraph(of: joint, neighbours: neighbours, threshold: threshold)
+    let graph = try SimilarityGraph(
+      of: joint, neighbours: neighbours, threshold: threshold, progress: progress)
     let direct = nearestReferences(graph, poolCount: pool.rowCount)
     var referenceOf: [Int: Int] = [:]
     for reference in 0..<references.rowCount {

@@ -24,6 +24,9 @@ public struct SelfDeduplication: Sendable {
   /// Which row of a component is kept.
   public var representative = Representative.lowestRow
 
+  /// Called from several threads with the share of the work that is done, 0 to 1.
+  public var progress: (@Sendable (Double) -> Void)?
+
   /// Near-duplicates as in the paper.
   public init() {}
 
@@ -55,7 +58,8 @@ public struct SelfDeduplication: Sendable {
     if case .highestScore(let scores) = representative, scores.count != matrix.rowCount {
       throw .usage(problem: "\(scores.count) scores were given for \(matrix.rowCount) rows")
     }
-    let graph = try SimilarityGraph(of: matrix, neighbours: neighbours, threshold: threshold)
+    let graph = try SimilarityGraph(
+      of: matrix, neighbours: neighbours, threshold: threshold, progress: progress)
     var representatives = graph.labels
     let components = graph.components
     let scores = scores(graph)

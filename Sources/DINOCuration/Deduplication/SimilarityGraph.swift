@@ -11,6 +11,8 @@ public struct SimilarityGraph: Sendable {
   public let similarities: SimilarityHistogram
   /// The similarities of all rows to their nearest.
   public let nearestSimilarities: SimilarityHistogram
+  /// A few pairs of every similarity, to look at.
+  public let examples: [Edge]
 
   /// Two similar rows.
   public struct Edge: Sendable, Equatable {
@@ -28,9 +30,11 @@ public struct SimilarityGraph: Sendable {
   ///   - matrix: `[N, D]`.
   ///   - neighbours: `k`, at least 1.
   ///   - threshold: The similarity above which two rows are joined; -1 to 1.
+  ///   - progress: Called from several threads with the share of the work that is done.
   /// - Throws: ``CurationError`` if an option is outside of its range.
   public init(
-    of matrix: EmbeddingMatrix, neighbours: Int, threshold: Double
+    of matrix: EmbeddingMatrix, neighbours: Int, threshold: Double,
+    progress: (@Sendable (Double) -> Void)? = nil
   ) throws(CurationError) {
     guard threshold >= -1, threshold <= 1 else {
       throw .usage(problem: "the threshold is \(threshold); a cosine from -1 to 1 was expected")
@@ -41,19 +45,30 @@ public struct SimilarityGraph: Sendable {
     var directed = 0
     var sets = DisjointSets(count: matrix.rowCount)
     var (all, nearest) = (SimilarityHistogram(), SimilarityHistogram())
-    var earlier = Set<SIMD2<Int>>()
-    try CosineSearch(matrix).forEachNeighbourhood(count: neighbours) { row, found in
+    var examples = PairExamples()
+    // The first edge of each row to a higher one; rows come in order.
+    var firstEdges: [Int] = []
+    firstEdges.reserveCapacity(matrix.rowCount + 1)
+    var search = CosineSearch(matrix)
+    search.progress = progress
+    try search.forEachNeighbourhood(count: neighbours) { row, found in
+      firstEdges.append(edges.count)
       if let first = found.first { nearest.add(first.similarity) }
       for neighbour in found {
         all.add(neighbour.similarity)
+        if row < neighbour.row { examples.add(row, neighbour.row, neighbour.similarity) }
         guard neighbour.similarity > limit else { continue }
         directed += 1
         sets.join(row, neighbour.row)
-        let pair = SIMD2(min(row, neighbour.row), max(row, neighbour.row))
-        guard earlier.insert(pair).inserted else { continue }
-        edges.append(Edge(low: pair[0], high: pair[1], similarity: neighbour.similarity))
+        if neighbour.row < row {
+          let known = edges[firstEdges[neighbour.row]..<firstEdges[neighbour.row + 1]]
+          if known.contains(where: { $0.low == neighbour.row && $0.high == row }) { continue }
+        }
+        let (low, high) = (min(row, neighbour.row), max(row, neighbour.row))
+        edges.append(Edge(low: low, high: high, similarity: neighbour.similarity))
       }
     }
+    self.examples = examples.pairs
     self.edges = edges
     directedEdgeCount = directed
     labels = sets.labels()

@@ -31,23 +31,23 @@ enum ExactProducts {
     unsafe dot(row, row)
   }
 
-  /// The squared distance of a row from a point in double precision.
-  static func squaredDistance(
-    _ row: UnsafeBufferPointer<Float>, _ point: UnsafeBufferPointer<Double>
+  /// The squared distance of a row from a point, which may be in double precision.
+  static func squaredDistance<Value: BinaryFloatingPoint>(
+    _ row: UnsafeBufferPointer<Float>, _ point: UnsafeBufferPointer<Value>
   ) -> Double {
     let count = Swift.min(row.count, point.count)
     var sums = SIMD8<Double>.zero
     var column = 0
     while column + 8 <= count {
       for lane in 0..<8 {
-        let difference = unsafe Double(row[column + lane]) - point[column + lane]
+        let difference = unsafe Double(row[column + lane]) - Double(point[column + lane])
         sums[lane] += difference * difference
       }
       column += 8
     }
     var rest = 0.0
     while column < count {
-      let difference = unsafe Double(row[column]) - point[column]
+      let difference = unsafe Double(row[column]) - Double(point[column])
       rest += difference * difference
       column += 1
     }

@@ -1,41 +1,58 @@
-/// Fast passes over a row of scores.
-enum ScoreScan {
-  /// The first position from `start` on whose score is at least `threshold`, or nil.
-  static func first(
-    in scores: UnsafeBufferPointer<Float>, from start: Int, atLeast threshold: Float
-  ) -> Int? {
-    guard let base = scores.baseAddress else { return nil }
-    let limit = SIMD16<Float>(repeating: threshold)
-    var position = start
-    while position + 16 <= scores.count {
-      let values = unsafe UnsafeRawPointer(base + position).loadUnaligned(as: SIMD16<Float>.self)
-      if any(values .>= limit) {
-        for lane in 0..<16 where values[lane] >= threshold { return position + lane }
-      }
-      position += 16
-    }
-    while position < scores.count {
-      if unsafe scores[position] >= threshold { return position }
-      position += 1
-    }
-    return nil
-  }
-
+/// The scores of one row, each less a number of its own.
+@safe struct ScoreScan<Element: ScoreElement> {
+  private let scores: UnsafeRawPointer
+  private let norms: UnsafeBufferPointer<Float>
+  private let count: Int
   /// The largest score; negative infinity if there is none.
-  static func maximum(of scores: UnsafeBufferPointer<Float>) -> Float {
-    guard let base = scores.baseAddress else { return -.infinity }
+  let maximum: Float
+
+  /// Looks for the largest score.
+  init(_ scores: UnsafeRawPointer, less norms: UnsafeBufferPointer<Float>) {
+    unsafe self.scores = scores
+    unsafe self.norms = norms
+    count = norms.count
     var best = SIMD16<Float>(repeating: -.infinity)
     var position = 0
-    while position + 16 <= scores.count {
-      let values = unsafe UnsafeRawPointer(base + position).loadUnaligned(as: SIMD16<Float>.self)
+    while position + 16 <= count {
+      let values = unsafe Self.load(scores, norms, position)
       best.replace(with: values, where: values .> best)
       position += 16
     }
-    var result = best.max()
-    while position < scores.count {
-      result = unsafe max(result, scores[position])
+    var maximum = best.max()
+    while position < count {
+      maximum = unsafe max(maximum, Self.one(scores, norms, position))
       position += 1
     }
-    return result
+    self.maximum = maximum
+  }
+
+  /// Calls a closure with each place, rising, whose score is at least a threshold.
+  func forEach(atLeast threshold: Float, _ body: (Int) -> Void) {
+    var position = 0
+    while position + 16 <= count {
+      if any(unsafe Self.load(scores, norms, position) .>= threshold) {
+        for place in position..<(position + 16)
+        where unsafe Self.one(scores, norms, place) >= threshold { body(place) }
+      }
+      position += 16
+    }
+    while position < count {
+      if unsafe Self.one(scores, norms, position) >= threshold { body(position) }
+      position += 1
+    }
+  }
+
+  private static func load(
+    _ scores: UnsafeRawPointer, _ norms: UnsafeBufferPointer<Float>, _ position: Int
+  ) -> SIMD16<Float> {
+    guard let base = norms.baseAddress else { return .init(repeating: -.infinity) }
+    let less = unsafe UnsafeRawPointer(base + position).loadUnaligned(as: SIMD16<Float>.self)
+    return unsafe Element.load(scores + position * MemoryLayout<Element>.size) - less
+  }
+
+  private static func one(
+    _ scores: UnsafeRawPointer, _ norms: UnsafeBufferPointer<Float>, _ position: Int
+  ) -> Float {
+    unsafe Element.one(scores + position * MemoryLayout<Element>.size) - norms[position]
   }
 }

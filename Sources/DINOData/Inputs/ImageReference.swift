@@ -30,7 +30,7 @@ public struct ImageReference: Hashable, Sendable {
     self.init(name: path, source: .file(path), classIndex: nil, className: className)
   }
 
-  init(name: RawPath, source: Source, classIndex: Int?, className: String?) {
+  package init(name: RawPath, source: Source, classIndex: Int?, className: String?) {
     self.name = name
     self.source = source
     self.classIndex = classIndex

@@ -102,6 +102,11 @@ extension RawPath {
     throw .errno(self, "cannot be examined")
   }
 
+  /// Whether the path leads to a regular file.
+  package var isRegularFile: Bool {
+    do throws(DataError) { return try kind() == .regular } catch { return false }
+  }
+
   /// Whether the path itself is a symbolic link.
   func isLink() -> Bool {
     guard !bytes.isEmpty, !bytes.contains(0) else { return false }
@@ -129,7 +134,7 @@ extension RawPath {
   /// - Parameter limit: The largest size to accept, in bytes.
   /// - Returns: The contents.
   /// - Throws: ``DataError`` if the file cannot be read, or is larger than the limit.
-  func contents(limit: Int) throws(DataError) -> [UInt8] {
+  package func contents(limit: Int) throws(DataError) -> [UInt8] {
     let file = try InputFile(self)
     guard file.size <= limit else { throw .tooLarge(displayName, size: file.size, limit: limit) }
     let bytes = try file.read(at: 0, count: file.size)

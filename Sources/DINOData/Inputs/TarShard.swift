@@ -86,7 +86,7 @@ struct TarShard {
 
 extension RawPath {
   /// The path without the last extension: `a/b.c.jpg` gives `a/b.c`.
-  fileprivate var stem: RawPath {
+  var stem: RawPath {
     guard let ending = fileExtension else { return self }
     return RawPath(bytes: Array(bytes.dropLast(ending.count + 1)))
   }

@@ -29,10 +29,38 @@ public struct ConfidenceInterval: Sendable, Equatable {
       var drawn = 0
       for _ in hits.indices where random.next(upperBound: bound) < ones { drawn += 1 }
       return Double(drawn) / Double(hits.count)
-    }.sorted()
+    }
+    return between(shares, level)
+  }
+
+  /// Draws images again and again and takes a statistic of each draw.
+  ///
+  /// - Parameters:
+  ///   - count: The number of images.
+  ///   - level: The share of the drawn values between the bounds, above 0 and below 1.
+  ///   - draws: How often all images are drawn, at least 1.
+  ///   - seed: Equal seeds give equal bounds.
+  ///   - statistic: The value for the images of a draw, by their numbers.
+  /// - Returns: The interval; nil if there is no image or a setting is out of range. Draws whose
+  ///   statistic is no number do not count.
+  public static func bootstrap(
+    of count: Int, level: Double = 0.95, draws: Int = 1000, seed: UInt64 = 0,
+    _ statistic: ([Int]) -> Double
+  ) -> ConfidenceInterval? {
+    guard count > 0, draws > 0, level > 0, level < 1 else { return nil }
+    var random = SplitMix64(state: seed)
+    let values = (0..<draws).map { _ in
+      statistic((0..<count).map { _ in Int(random.next(upperBound: UInt64(count))) })
+    }.filter(\.isFinite)
+    return values.isEmpty ? nil : between(values, level)
+  }
+
+  /// The bounds that leave equal shares of the values out on both sides.
+  private static func between(_ values: [Double], _ level: Double) -> ConfidenceInterval {
+    let sorted = values.sorted()
     let tail = (1 - level) / 2
     return ConfidenceInterval(
-      lower: quantile(shares, tail), upper: quantile(shares, 1 - tail), level: level)
+      lower: quantile(sorted, tail), upper: quantile(sorted, 1 - tail), level: level)
   }
 
   /// A quantile of sorted values, linear between neighbours.

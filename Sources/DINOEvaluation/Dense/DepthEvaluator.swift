@@ -58,7 +58,10 @@ public struct DepthEvaluator: Sendable {
   }
 
   /// The mean of each metric over the images that have it, NaN if none has.
-  public var mean: DepthMetrics {
+  public var mean: DepthMetrics { Self.mean(of: perImage) }
+
+  /// The mean of each metric over the images that have it, NaN if none has.
+  static func mean(of perImage: [DepthMetrics]) -> DepthMetrics {
     DepthMetrics(
       values: (0..<DepthMetrics.CodingKeys.allCases.count).map { index in
         let values = perImage.map { $0.values[index] }.filter { !$0.isNaN }

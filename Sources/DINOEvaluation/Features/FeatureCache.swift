@@ -47,13 +47,18 @@ public struct FeatureCache: Sendable {
   /// The key of a job.
   func key(of job: FeatureJob, by model: DINOv2) async throws(InferenceError) -> Key {
     let views = job.augmentation.map { "\($0.views) views, seed \($0.seed)" } ?? "centre"
-    let text = [
+    return Self.key([
       "dinov2-features 1", "\(job.layers) blocks", model.summary,
       try await Self.fingerprint(of: model), views, "\(job.preprocessing)", "\(job.decoder)",
-      "\(job.images.references.count) images", Self.contents(of: job.images),
-    ].joined(separator: " | ").replacingOccurrences(of: "\n", with: " ")
+      "\(job.images.references.count) images", Self.contents(of: job.images.references),
+    ])
+  }
+
+  /// The key of what decides some features.
+  static func key(_ parts: [String]) -> Key {
+    let text = parts.joined(separator: " | ").replacingOccurrences(of: "\n", with: " ")
     var hash = ContentHash()
-    hash.add(Array(text.utf8))
+    hash.add(text)
     return Key(text: text, name: hash.text)
   }
 
@@ -94,50 +99,24 @@ public struct FeatureCache: Sendable {
     }
   }
 
-  private func path(_ key: Key, _ ending: String) -> String { "\(folder)/\(key.name).\(ending)" }
+  /// A file of an entry: `npy` or `txt`.
+  func path(_ key: Key, _ ending: String) -> String { "\(folder)/\(key.name).\(ending)" }
 
   /// What the model makes of a fixed picture: other weights, other bits.
-  private static func fingerprint(of model: DINOv2) async throws(InferenceError) -> String {
+  static func fingerprint(of model: DINOv2) async throws(InferenceError) -> String {
     let side = 2 * model.config.patchSize
     let values = (0..<3 * side * side).map { Float($0 * 37 % 101) / 50 - 1 }
     let tokens = try await model.tokens(
       of: ImageBatch(values: values, count: 1, size: Size(height: side, width: side)))
     var hash = ContentHash()
-    for value in tokens.values { hash.add(value.bitPattern) }
+    for value in tokens.values { hash.add(UInt64(value.bitPattern)) }
     return hash.text
   }
 
   /// A hash of the bytes of all images; one that cannot be read counts by its name.
-  private static func contents(of images: LabelledImages) -> String {
+  static func contents(of references: [ImageReference]) -> String {
     var hash = ContentHash()
-    for reference in images.references {
-      let bytes = (try? reference.bytes()) ?? reference.name.bytes
-      hash.add(UInt32(truncatingIfNeeded: bytes.count))
-      hash.add(bytes)
-    }
+    for reference in references { hash.add((try? reference.bytes()) ?? reference.name.bytes) }
     return hash.text
   }
-}
-
-extension String {
-  fileprivate var onOneLine: String {
-    split(whereSeparator: \.isNewline).joined(separator: " ")
-  }
-}
-
-/// FNV-1a in 64 bits.
-private struct ContentHash {
-  private var state: UInt64 = 0xCBF2_9CE4_8422_2325
-
-  mutating func add(_ bytes: [UInt8]) {
-    for byte in bytes { state = (state ^ UInt64(byte)) &* 0x100_0000_01B3 }
-  }
-
-  mutating func add(_ word: UInt32) {
-    for shift in stride(from: 0, to: 32, by: 8) {
-      state = (state ^ UInt64(word >> UInt32(shift) & 0xFF)) &* 0x100_0000_01B3
-    }
-  }
-
-  var text: String { String(state, radix: 16) }
 }

@@ -61,6 +61,30 @@ public struct LinearEvaluation {
     train: Rows, selection: Rows, report: Rows, layers: Int, classes: Int,
     progress: (Int, Double) -> Void = { _, _ in }
   ) throws(TorchError) -> Result {
+    let grid = try self.grid(train: train, layers: layers, classes: classes, progress: progress)
+    let accuracies = try rankings(grid, selection.tokens, of: Array(grid.heads.indices))
+      .map { ranking throws(TorchError) in try ranking.accuracy(selection.labels) }
+    var best = 0
+    for index in accuracies.indices where accuracies[index].top1 > accuracies[best].top1 {
+      best = index
+    }
+    let ranking = try rankings(grid, report.tokens, of: [best])[0]
+    return Result(
+      selection: zip(grid.heads, accuracies).map { ($0, $1) }, best: best, ranking: ranking)
+  }
+
+  /// Trains all classifiers of the grid.
+  ///
+  /// - Parameters:
+  ///   - train: Rows to train on.
+  ///   - layers: How many blocks a row has.
+  ///   - classes: The number of classes.
+  ///   - progress: Called after each step with the sum of the losses.
+  /// - Returns: The classifiers.
+  /// - Throws: `TorchError` if a shape or a label does not fit.
+  func grid(
+    train: Rows, layers: Int, classes: Int, progress: (Int, Double) -> Void
+  ) throws(TorchError) -> LinearProbeGrid {
     let (n, width) = try train.tokens.shape2()
     guard n > 0, n == train.labels.count, batch > 0, layers > 0, width % (layers + 1) == 0 else {
       throw TorchError(
@@ -82,19 +106,11 @@ public struct LinearEvaluation {
         train.tokens.selecting(chosen, dim: 0), labels: chosen.map { train.labels[$0] })
       progress(iteration + 1, loss)
     }
-    let accuracies = try rankings(grid, selection.tokens, of: Array(heads.indices))
-      .map { ranking throws(TorchError) in try ranking.accuracy(selection.labels) }
-    var best = 0
-    for index in accuracies.indices where accuracies[index].top1 > accuracies[best].top1 {
-      best = index
-    }
-    let ranking = try rankings(grid, report.tokens, of: [best])[0]
-    return Result(
-      selection: zip(heads, accuracies).map { ($0, $1) }, best: best, ranking: ranking)
+    return grid
   }
 
   /// What chosen heads say about rows, a part of the rows at a time.
-  private func rankings(
+  func rankings(
     _ grid: LinearProbeGrid, _ tokens: Tensor, of chosen: [Int]
   ) throws(TorchError) -> [ClassRanking] {
     var rankings = chosen.map { _ in ClassRanking(classes: grid.classes) }

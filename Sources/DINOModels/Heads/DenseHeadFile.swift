@@ -106,17 +106,7 @@ public struct DenseHeadFile: Sendable {
   ///   - model: How messages call the head.
   /// - Throws: ``ModelError`` that lists every missing, unexpected and mis-shaped key.
   public func load(into store: ParameterStore, as model: String) throws(ModelError) {
-    let problems = store.mismatches(with: tensors.mapValues(\.shape))
-    guard problems.isEmpty else {
-      throw .mismatch(path: path, model: model, problems: problems)
-    }
-    do throws(TorchError) {
-      var values: [String: Tensor] = [:]
-      for (name, stored) in tensors { values[name] = try Tensor(stored).clone() }
-      try store.load(values)
-    } catch {
-      throw .torch(error)
-    }
+    try store.load(stored: tensors, path: path, as: model)
   }
 }
 

@@ -38,30 +38,52 @@ struct PNGPixels {
   }
 
   func decode() throws(ImageError) -> PixelBuffer {
-    let inflater = try Inflater(source.encoded, source.pixelChunks)
-    let size = source.size
-    return try PixelBuffer(making: size) { target throws(ImageError) in
+    try PixelBuffer(making: source.size) { target throws(ImageError) in
       target.update(repeating: 0)
-      for pass in passes {
-        let part = pass.size(in: size)
-        guard part.height > 0, part.width > 0 else { continue }
-        let rowBytes = (part.width * bitsPerPixel + 7) / 8
-        var previous = [UInt8](repeating: 0, count: rowBytes)
-        var line = [UInt8](repeating: 0, count: rowBytes + 1)
-        for row in 0..<part.height {
-          guard try inflater.read(into: &line) else {
-            if source.encoded.isLenient { return }
-            throw source.encoded.damaged(
-              "is a PNG file that is cut short: its pixels end in row \(row) of \(part.height)")
-          }
-          try unfilter(&line, previous)
-          for column in 0..<part.width {
-            let pixel =
-              (pass.row + row * pass.rowStep) * size.width + pass.column + column * pass.columnStep
-            target.set(color(line, column), at: pixel)
-          }
-          previous.replaceSubrange(0..., with: line[1...])
+      try forEachRow { line, pixels in
+        for (column, pixel) in pixels.enumerated() { target.set(color(line, column), at: pixel) }
+      }
+    }
+  }
+
+  /// The stored numbers of a PNG of indices or of grey without alpha, neither coloured nor scaled.
+  func values() throws(ImageError) -> [UInt16] {
+    let bits = source.depth
+    var values = [UInt16](repeating: 0, count: source.size.height * source.size.width)
+    try forEachRow { line, pixels in
+      for (column, pixel) in pixels.enumerated() {
+        values[pixel] =
+          bits == 16
+          ? UInt16(line[1 + 2 * column]) << 8 | UInt16(line[2 + 2 * column])
+          : UInt16(small(line, column, bits))
+      }
+    }
+    return values
+  }
+
+  /// Calls a closure with each row, its filter undone and one byte in front, and the places of its
+  /// pixels.
+  private func forEachRow(
+    _ body: ([UInt8], StrideTo<Int>) throws(ImageError) -> Void
+  ) throws(ImageError) {
+    let inflater = try Inflater(source.encoded, source.pixelChunks)
+    let width = source.size.width
+    for pass in passes {
+      let part = pass.size(in: source.size)
+      guard part.height > 0, part.width > 0 else { continue }
+      let rowBytes = (part.width * bitsPerPixel + 7) / 8
+      var previous = [UInt8](repeating: 0, count: rowBytes)
+      var line = [UInt8](repeating: 0, count: rowBytes + 1)
+      for row in 0..<part.height {
+        guard try inflater.read(into: &line) else {
+          if source.encoded.isLenient { return }
+          throw source.encoded.damaged(
+            "is a PNG file that is cut short: its pixels end in row \(row) of \(part.height)")
         }
+        try unfilter(&line, previous)
+        let first = (pass.row + row * pass.rowStep) * width
+        try body(line, stride(from: first + pass.column, to: first + width, by: pass.columnStep))
+        previous.replaceSubrange(0..., with: line[1...])
       }
     }
   }

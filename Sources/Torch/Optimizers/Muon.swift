@@ -21,7 +21,8 @@ public final class Muon: Optimizer {
   ///   - isMatrix: Whether a parameter, of rank 2, takes orthogonal steps.
   /// - Throws: ``TorchError`` if there is not enough memory.
   public init(
-    _ groups: [ParameterGroup], settings: AdamW.Settings = AdamW.Settings(), momentum: Double = 0.95,
+    _ groups: [ParameterGroup], settings: AdamW.Settings = AdamW.Settings(),
+    momentum: Double = 0.95,
     where isMatrix: (Parameter) -> Bool
   ) throws(TorchError) {
     self.groups = groups

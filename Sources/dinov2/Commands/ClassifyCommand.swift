@@ -10,8 +10,8 @@ struct ClassifyCommand: AsyncParsableCommand {
     commandName: "classify",
     abstract: "Name the classes of images with a linear classifier.",
     discussion: """
-      The classifier is that of the model folder (Hugging Face's -imagenet1k-1-layer), or a published \
-      head file of one or four layers.
+      The classifier is that of the model folder (Hugging Face's -imagenet1k-1-layer), a head folder \
+      that 'dinov2 head train classification' made, or a published head file of one or four layers.
 
       Example: dinov2 classify photo.jpg --model dinov2_vits14 --weights dinov2_vits14_pretrain.pth \
       --head dinov2_vits14_linear_head.pth --labels imagenet.txt
@@ -20,7 +20,7 @@ struct ClassifyCommand: AsyncParsableCommand {
   @Argument(help: "Images, folders, lists, patterns or tar shards.", completion: .file())
   var inputs: [String]
 
-  @Option(help: "A head file with the keys weight and bias.", completion: .file())
+  @Option(help: "A head folder, or a head file with the keys weight and bias.", completion: .file())
   var head: String?
 
   @Option(help: "Class names, one a line.", completion: .file())
@@ -48,9 +48,10 @@ struct ClassifyCommand: AsyncParsableCommand {
   func run() async throws {
     guard top > 0 else { throw UsageError("--top is \(top); expected at least 1") }
     let images = try ImageInputs(inputs.map { RawPath(argument: $0) }).references
-    let names = try labels.map { try ClassNames.read(RawPath($0)) }
     let model = try await modelOptions.load()
-    let preparation = try preprocessing.preprocessing(for: model)
+    let choice = try await ClassifierChoice(head, for: model)
+    let names = try labels.map { try ClassNames.read(RawPath($0)) } ?? choice.names
+    let preparation = try preprocessing.preprocessing(for: model, default: choice.preprocessing)
     var usable = 0
     for image in images {
       let batch: ImageBatch
@@ -61,7 +62,7 @@ struct ClassifyCommand: AsyncParsableCommand {
         continue
       }
       usable += 1
-      let (logits, known) = try await model.classify(batch, head: head)
+      let (logits, known) = try await model.classify(batch, head: choice.path)
       let answer = answer(image.displayName, logits[0], names: names, known: known)
       if json {
         try Console.printJSON(answer)

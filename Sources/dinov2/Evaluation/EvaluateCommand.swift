@@ -11,5 +11,10 @@ struct EvaluateCommand: AsyncParsableCommand {
 
       Example: dinov2 evaluate knn --train data/train --test data/val --model dinov2_vits14
       """,
-    subcommands: [EvaluateKNN.self, EvaluateLinear.self, EvaluateLogisticRegression.self])
+    subcommands: [
+      EvaluateKNN.self, EvaluateLinear.self, EvaluateLogisticRegression.self,
+      EvaluateSegmentation.self, EvaluateDepth.self, EvaluateDetection.self,
+      EvaluateRetrieval.self,
+      EvaluateCopyDetection.self,
+    ])
 }

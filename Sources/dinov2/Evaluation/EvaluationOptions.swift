@@ -122,8 +122,9 @@ struct EvaluationReport {
   private let start = ContinuousClock.now
 
   /// Begins with what was measured.
-  init(protocol name: String, model: DINOv2) {
-    fields = [("protocol", .string(name)), ("model", .string(model.name))]
+  init(protocol name: String, model: DINOv2?) {
+    fields = [("protocol", .string(name))]
+    if let model { fields.append(("model", .string(model.name))) }
   }
 
   /// Adds a value.
@@ -155,16 +156,30 @@ struct EvaluationReport {
     add("train_images", .integer(train.labels.count))
     add("test_images", .integer(test.labels.count))
     add("left_out", .integer(train.failures.count + test.failures.count))
+    addSeconds()
+  }
+
+  /// Adds the time since the report was begun.
+  mutating func addSeconds() {
     add("seconds", .number(((ContinuousClock.now - start) / .milliseconds(1)).rounded() / 1000))
   }
 
   /// Prints the object, or the accuracies as a row of a table.
-  func print(_ options: EvaluationOptions) {
-    if options.json {
+  func print(_ options: EvaluationOptions) { print(json: options.json) }
+
+  /// Prints the object, or the values as a row of a table.
+  ///
+  /// - Parameters:
+  ///   - json: Whether the object is printed.
+  ///   - hidden: What the row leaves out.
+  func print(
+    json: Bool, leavingOut hidden: Set<String> = ["protocol", "train_images", "left_out"]
+  ) {
+    if json {
       Console.print(JSONField.object(fields))
       return
     }
-    let shown = fields.filter { !["protocol", "train_images", "left_out"].contains($0.0) }
+    let shown = fields.filter { !hidden.contains($0.0) }
     Console.print("| " + shown.map(\.0).joined(separator: " | ") + " |")
     Console.print("|" + shown.map { _ in " --- |" }.joined())
     Console.print("| " + shown.map { Self.cell($0.1) }.joined(separator: " | ") + " |")

@@ -89,6 +89,22 @@ struct ImageViewer {
     _ references: [ImageReference], label: String,
     _ body: (ImageReference) async throws -> Result
   ) async throws -> [Result] {
+    try await references.forEachUsable(label: label, body)
+  }
+}
+
+extension [ImageReference] {
+  /// Works through images; those that cannot be read are named and left out.
+  ///
+  /// - Parameters:
+  ///   - label: What is done, for the progress.
+  ///   - body: What is done with each.
+  /// - Returns: The results in order, at least one.
+  /// - Throws: What `body` throws; ``DataError`` only if no image is left.
+  func forEachUsable<Result>(
+    label: String, _ body: (ImageReference) async throws -> Result
+  ) async throws -> [Result] {
+    let references = self
     let progress = ProgressReporter.automatic(
       label: label, total: references.count, unit: .images, json: false)
     defer { progress.stop() }

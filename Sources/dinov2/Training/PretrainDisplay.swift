@@ -2,8 +2,9 @@ import DINOTraining
 import Foundation
 import Telemetry
 
-/// What `pretrain` prints: the plan, a progress line, evaluations, warnings. All but the progress line
-/// also goes into the run's log.
+/// What `pretrain` prints: the plan, a progress line, evaluations, warnings.
+///
+/// All but the progress line also goes into the run's log.
 final class PretrainDisplay {
   private let json: Bool
   private var progress: ProgressReporter?

@@ -1,5 +1,6 @@
 import CheckpointFormats
 import DINOEvaluation
+import DINOInference
 import DINOModels
 import DINOTestSupport
 import Foundation

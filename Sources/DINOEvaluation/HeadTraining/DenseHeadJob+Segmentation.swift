@@ -1,0 +1,156 @@
+public import DINOData
+public import DINOInference
+internal import DINOModels
+internal import Imaging
+internal import Synchronization
+internal import Torch
+
+extension DenseHeadJob {
+  /// Points per patch and axis at which the cross-entropy is taken.
+  private static let segmentationScale = 4
+
+  /// Trains a linear segmentation head.
+  ///
+  /// - Parameters:
+  ///   - data: Images with masks.
+  ///   - model: The frozen backbone.
+  ///   - services: Who is told and asked.
+  /// - Returns: The head; nil if the run was stopped and can go on.
+  /// - Throws: `InferenceError` if data, model or settings do not do.
+  public func segmentation(
+    _ data: SegmentationData, on model: DINOv2, _ services: Services = Services()
+  ) async throws(InferenceError) -> Trained? {
+    var head = HeadPreprocessing(resize: try length(of: data.samples))
+    head.paddingRemoval = .crop
+    let preprocessing = try Preprocessing(head)
+    let (patch, scale) = (model.config.patchSize, Self.segmentationScale)
+    services.onEvent(.begin("masks", total: data.samples.count, isSteps: false))
+    let check: DenseCheck<DenseTarget>
+    do throws(DataError) {
+      let counter = EventCounter(services)
+      check = try await data.check(
+        decoder: decoder, threads: decoders, progress: counter.step
+      ) { labels throws(DataError) in
+        do throws(ImageError) {
+          let view = try DenseView(of: labels.size, preprocessing, patchSize: patch)
+          return DenseTarget(labels, seen: view, scale: scale)
+        } catch { throw DataError(error, path: data.root.displayName) }
+      }
+      if !leavesOutBad {
+        try check.demandAll(of: "\(data.root.displayName), \(data.split)")
+      }
+    } catch { throw .data(error) }
+    for line in check.firstProblems { services.onEvent(.warning("left out \(line)")) }
+    try report(check, data, services)
+
+    guard
+      let features = try await features(
+        data.samples.map(\.image), preprocessing, normalize: true, by: model, services)
+    else { return nil }
+    let usable = data.samples.indices.filter {
+      features.places[$0] != nil && check.outputs[$0] != nil
+    }
+    let parts = try parts(usable)
+    let objective: SegmentationObjective
+    do throws(TorchError) {
+      objective = try SegmentationObjective(
+        features, parts.train, classes: data.classNames.count, scale: scale, settings)
+    } catch { throw .torch(error) }
+    let cached = CachedExamples(features, targets: check.outputs, parts.train)
+    let views = isAugmented ? augmented(data, parts.train, preprocessing, model) : nil
+    let chosen = try await train(
+      objective, views ?? cached, CachedExamples(features, targets: check.outputs, parts.heldOut),
+      services)
+    guard let chosen else { return nil }
+    return try await trained(objective, chosen, data, parts, head, model)
+  }
+
+  private func augmented(
+    _ data: SegmentationData, _ indices: [Int], _ preprocessing: Preprocessing, _ model: DINOv2
+  ) -> any DenseExamples {
+    let decoder = decoder
+    return AugmentedExamples(
+      featureJob([], preprocessing, normalize: true), count: indices.count, .segmentation,
+      seenBy: model, points: (Self.segmentationScale, settings.seed)
+    ) { index in
+      let sample = data.samples[indices[index]]
+      let image = try sample.image.decode(decoder)
+      return (image, .labels(try data.labels(of: sample, size: image.size, decoder: decoder)))
+    }
+  }
+
+  /// Says which classes the training images lack.
+  private func report(
+    _ check: DenseCheck<DenseTarget>, _ data: SegmentationData, _ services: Services
+  ) throws(InferenceError) {
+    var seen = [Bool](repeating: false, count: data.classNames.count)
+    for case .labels(let labels)? in check.outputs {
+      for label in labels where seen.indices.contains(Int(label)) { seen[Int(label)] = true }
+    }
+    let missing = seen.indices.filter { !seen[$0] && !data.ignoredClasses.contains($0) }
+    guard missing.count < seen.count else {
+      throw .data(
+        .unusable(
+          place: data.root.displayName,
+          problem: "no pixel of part \(data.split) has a class that counts"))
+    }
+    guard !missing.isEmpty else { return }
+    let names = missing.prefix(5).map { RawPath(data.classNames[$0]).displayName }
+    services.onEvent(
+      .warning(
+        "\(missing.count) classes occur in no training image and will never be found: "
+          + names.joined(separator: ", ") + (missing.count > 5 ? ", …" : "")))
+  }
+
+  private func trained(
+    _ objective: SegmentationObjective, _ chosen: (best: Int, scores: [Double]),
+    _ data: SegmentationData, _ parts: (train: [Int], heldOut: [Int]),
+    _ preprocessing: HeadPreprocessing, _ model: DINOv2
+  ) async throws(InferenceError) -> Trained {
+    let backbone = try await model.headBackbone(blocks: blocks, normalize: true)
+    do {
+      let (sizes, parameters) = try objective.head(chosen.best, steps: settings.steps)
+      var config = try HeadConfig(
+        .segmentation, type: HeadConfig.Kind.linear, sizes: sizes, backbone: backbone)
+      config.classes = data.classNames
+      config.preprocessing = preprocessing
+      var record = record(
+        data.root.lastName, parts, rate: settings.rates[chosen.best])
+      record.metrics = ["held_out_mIoU": chosen.scores[chosen.best]]
+      config.training = record
+      return Trained(config: config, parameters: parameters, scores: chosen.scores)
+    } catch let error as ModelError {
+      throw .model(error)
+    } catch let error as TorchError {
+      throw .torch(error)
+    } catch {
+      throw .usage(problem: "\(error)")
+    }
+  }
+}
+
+extension RawPath {
+  /// The last part, printable: how cards call a data set.
+  var lastName: String { RawPath(bytes: lastComponent).displayName }
+}
+
+/// Counts up from several threads and tells the count.
+package final class EventCounter: Sendable {
+  private let services: DenseHeadJob.Services
+  private let count = Mutex(0)
+
+  /// Begins at 0.
+  package init(_ services: DenseHeadJob.Services) { self.services = services }
+
+  /// Counts one thing as done.
+  package func step() { advance(by: 1) }
+
+  /// Counts things as done.
+  package func advance(by number: Int) {
+    let done = count.withLock { count in
+      count += number
+      return count
+    }
+    services.onEvent(.done(done))
+  }
+}
