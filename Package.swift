@@ -77,8 +77,8 @@ let package = Package(
     .target(
       name: "DINOCuration",
       dependencies: [
-        "DINOInference", "DINOModels", "DINOData", "Imaging", "Kernels", "Telemetry", "Torch",
-        "CheckpointFormats",
+        "DINOTraining", "DINOInference", "DINOModels", "DINOData", "Imaging", "Kernels",
+        "Telemetry", "Torch", "CheckpointFormats",
         .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Yams", package: "Yams"),
         .product(name: "Crypto", package: "swift-crypto"),
       ], swiftSettings: safe),
@@ -146,8 +146,8 @@ let package = Package(
     .testTarget(
       name: "DINOCurationTests",
       dependencies: [
-        "DINOCuration", "DINOInference", "DINOModels", "DINOData", "Imaging", "Torch",
-        "CheckpointFormats", "DINOTestSupport",
+        "DINOCuration", "DINOTraining", "DINOInference", "DINOModels", "DINOData", "Imaging",
+        "Torch", "CheckpointFormats", "DINOTestSupport",
       ],
       swiftSettings: common),
     .testTarget(

@@ -22,13 +22,15 @@ struct DINOv2Command: AsyncParsableCommand {
         name: "Heads:",
         subcommands: [
           HeadCommand.self, SegmentCommand.self, DepthCommand.self, DetectCommand.self,
+          TrackCommand.self,
         ]),
       CommandGroup(
         name: "Pictures:",
         subcommands: [
           PCACommand.self, AttentionCommand.self, MatchCommand.self, SimilarityCommand.self,
         ]),
-      CommandGroup(name: "Collections:", subcommands: [SearchCommand.self]),
+      CommandGroup(
+        name: "Collections:", subcommands: [SearchCommand.self, CurateCommand.self]),
       CommandGroup(
         name: "Training and measuring:", subcommands: [PretrainCommand.self, EvaluateCommand.self]),
       CommandGroup(

@@ -133,6 +133,23 @@ extension GalleryError: HasCode {
   }
 }
 
+extension StoreError: HasCode {
+  fileprivate var code: Failure.Code {
+    switch self {
+    case .usage, .incompatible: .usage
+    case .damaged: .refusedInput
+    case .unusable: .unusableDataSet
+    case .missing, .system: .inputOutput
+    case .locked: .locked
+    case .stopped: .stopped
+    case .curation(let error): error.code
+    case .inference(let error): error.code
+    case .data(let error): error.code
+    case .image(let error): error.code
+    }
+  }
+}
+
 extension HubError: HasCode {
   fileprivate var code: Failure.Code {
     switch category {

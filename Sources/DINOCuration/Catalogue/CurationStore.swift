@@ -94,4 +94,28 @@ public struct CurationStore: Sendable {
     for (row, image) in imageOfRow.enumerated() { rows[image] = row }
     return rows
   }
+
+  /// Writes the paths of images, one a line, in a form that commands take as `@file`.
+  ///
+  /// - Parameters:
+  ///   - images: Their numbers.
+  ///   - path: The file; one that exists is replaced when the new one is complete.
+  /// - Throws: ``StoreError`` if the file cannot be written.
+  public func writeList(of images: [Int], to path: String) throws(StoreError) {
+    let bytes = PathList.bytes(images.map { self.images[$0].path })
+    try StoreError.files { () throws(CheckpointError) in
+      let file = try AtomicFile(path: path)
+      try file.write(bytes)
+      try file.commit()
+    }
+  }
+}
+
+/// A list of paths as a file.
+enum PathList {
+  /// The paths, one a line; separated by NUL if one of them holds a line feed.
+  static func bytes(_ paths: [RawPath]) -> [UInt8] {
+    let isPlain = paths.allSatisfy { !$0.bytes.contains(0x0A) && !$0.bytes.contains(0x0D) }
+    return paths.flatMap { $0.bytes + [isPlain ? 0x0A : 0] }
+  }
 }

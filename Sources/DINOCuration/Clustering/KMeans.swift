@@ -28,6 +28,8 @@ public struct KMeans: Sendable {
   /// The rows, chosen at random, among which first centroids are looked for; nil for all.
   public var seedingRows: Int?
 
+  /// Whether first centroids are any rows instead of those that k-means++ chooses.
+  public var usesRandomSeeds = false
   /// Called before each iteration with its number, from 0.
   public var progress: (@Sendable (Int) -> Void)?
 
@@ -80,6 +82,15 @@ public struct KMeans: Sendable {
   public func seeds(
     of matrix: EmbeddingMatrix, draws: SeedingDraws? = nil
   ) throws(CurationError) -> [Int] {
+    if usesRandomSeeds, draws == nil {
+      guard clusters >= 1, clusters <= matrix.rowCount else {
+        throw .usage(
+          problem: "\(clusters) clusters of \(matrix.rowCount) rows were asked for; at least 1 and "
+            + "at most one per row can be made")
+      }
+      var random = CounterRandom(seed: seed, stream: Purpose.seeding.rawValue)
+      return random.choose(clusters, of: Array(0..<matrix.rowCount))
+    }
     let seeding = PlusPlusSeeding(clusters: clusters)
     let draws = draws ?? .random(CounterRandom(seed: seed, stream: Purpose.seeding.rawValue))
     guard let seedingRows, seedingRows < matrix.rowCount else {

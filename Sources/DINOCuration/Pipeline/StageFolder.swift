@@ -172,6 +172,12 @@ struct StageFolder: Sendable {
     return result
   }
 
+  /// Takes the result out.
+  func remove() throws(StoreError) {
+    guard unsafe access(manifestPath, F_OK) == 0 else { return }
+    guard unsafe unlink(manifestPath) == 0 else { throw .errno(manifestPath, "cannot be removed") }
+  }
+
   private func tablePath(_ table: String) -> String { "\(folder)/\(table).tsv" }
   private func arrayPath(_ array: String) -> String { "\(folder)/\(array).npy" }
 

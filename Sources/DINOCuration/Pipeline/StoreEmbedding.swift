@@ -60,6 +60,10 @@ public final class StoreEmbedding {
   public let settings: StoreSettings
   /// The number of images of the store.
   public var imageCount: Int { list.count }
+  /// Whether every image was embedded.
+  public var isComplete: Bool {
+    list.shards.allSatisfy { StoreShard.Files(folder, $0.index).areComplete }
+  }
   private let list: ImageList
   private let locks: ShardLocks
   private let added: Int
@@ -95,6 +99,7 @@ public final class StoreEmbedding {
     (list, added) = try locks.planning {
       () throws(StoreError) -> (ImageList, Int) in
       Leftovers.remove(in: folder) { $0.hasPrefix("images-") || $0.hasPrefix("store.json") }
+      Leftovers.removeJournals(in: folder)
       if let stored = try StoreSettings.read(folder) {
         try settings.check(against: stored, folder)
       } else {
@@ -156,7 +161,7 @@ public final class StoreEmbedding {
   }
 
   /// Reads and decodes an image; trouble of the system gets three chances.
-  private static func load(
+  static func load(
     _ entry: ImageList.Entry, _ decoder: ImageDecoder
   ) -> (ImageRecord, PixelBuffer?) {
     var record = ImageRecord()
@@ -319,6 +324,16 @@ enum Leftovers {
     for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
     where name.hasPrefix(".") && name.hasSuffix(".tmp") && matches(String(name.dropFirst())) {
       unsafe unlink(folder + "/" + name)
+    }
+  }
+
+  /// Removes the journals of complete shards, whose writer was stopped after its last step but one.
+  static func removeJournals(in folder: String) {
+    let ending = ".journal"
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    where name.hasPrefix("shard-") && name.hasSuffix(ending) {
+      let shard = folder + "/" + name.dropLast(ending.count)
+      if FileManager.default.fileExists(atPath: shard + ".npy") { unsafe unlink(shard + ending) }
     }
   }
 }

@@ -7,6 +7,9 @@ public struct SampleRetrieval: Sendable {
   /// The number of rows for each seed.
   public var neighbours: Int
 
+  /// Called from several threads with the share of the work that is done, 0 to 1.
+  public var progress: (@Sendable (Double) -> Void)?
+
   /// Describes the retrieval.
   ///
   /// - Parameter neighbours: The number of rows for each seed, at least 1.
@@ -47,7 +50,9 @@ public struct SampleRetrieval: Sendable {
   public func callAsFunction(
     from pool: EmbeddingMatrix, seeds: EmbeddingMatrix
   ) throws(CurationError) -> Result {
-    let table = try CosineSearch(pool).nearest(to: seeds, count: neighbours)
+    var search = CosineSearch(pool)
+    search.progress = progress
+    let table = try search.nearest(to: seeds, count: neighbours)
     var best: [Int: Retrieved] = [:]
     for seed in 0..<table.queryCount {
       for found in table[seed] {

@@ -46,13 +46,7 @@ public struct SceneSet: Sendable {
       throw .usage(
         problem: "\(train) and \(val) scenes were asked for; 0 to \(SceneSet.most) are possible")
     }
-    let root = RawPath(folder)
-    if let kind = try root.kind() {
-      guard kind == .folder, try FolderListing(root).entries().isEmpty else {
-        throw .usage(
-          problem: "\(root.displayName) exists and is not an empty folder; name a new folder")
-      }
-    }
+    try SceneSet.requireEmpty(folder)
     var done = 0
     for (split, count, first) in [("train", train, 0), ("val", val, SceneSet.most)]
     where count > 0 {
@@ -107,12 +101,22 @@ public struct SceneSet: Sendable {
     try SceneSet.write(bytes: coco.encoded(), to: "\(folder)/\(split).json")
   }
 
-  private static func stem(_ number: Int) -> String {
+  static func stem(_ number: Int) -> String {
     let digits = String(number)
     return String(repeating: "0", count: max(0, 6 - digits.utf8.count)) + digits
   }
 
   // MARK: Files
+
+  /// Refuses a folder that holds something.
+  static func requireEmpty(_ folder: String) throws(DataError) {
+    let root = RawPath(folder)
+    guard let kind = try root.kind() else { return }
+    guard kind == .folder, try FolderListing(root).entries().isEmpty else {
+      throw .usage(
+        problem: "\(root.displayName) exists and is not an empty folder; name a new folder")
+    }
+  }
 
   private static func write(
     _ scene: SceneImage, stem: String, split: String, to folder: String
@@ -150,7 +154,7 @@ public struct SceneSet: Sendable {
     return RGB(channels[0], channels[1], channels[2])
   }
 
-  private static func makeFolder(_ path: String) throws(DataError) {
+  static func makeFolder(_ path: String) throws(DataError) {
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     } catch {

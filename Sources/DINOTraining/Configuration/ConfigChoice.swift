@@ -1,11 +1,11 @@
 /// The values that a key may have.
-struct ConfigChoice: Sendable, CustomStringConvertible {
+package struct ConfigChoice: Sendable, CustomStringConvertible {
   /// The values.
   let values: [String]
   /// What a list may hold; empty if there may be no list.
   let listValues: [String]
 
-  init(_ values: [String], listOf listValues: [String] = []) {
+  package init(_ values: [String], listOf listValues: [String] = []) {
     self.values = values
     self.listValues = listValues
   }
@@ -27,7 +27,7 @@ struct ConfigChoice: Sendable, CustomStringConvertible {
   }
 
   /// What was expected, for a message.
-  var description: String {
+  package var description: String {
     let one = values.joined(separator: ", ")
     return isListAllowed
       ? "\(one), or a list of \(listValues.joined(separator: ", "))"

@@ -2,7 +2,7 @@ internal import Foundation
 internal import Yams
 
 /// A YAML text whose form is safe: no anchors, one document, of limited size.
-struct ConfigDocument {
+package struct ConfigDocument {
   /// The largest size of a file, in bytes; Meta's own files have less than 4 kB.
   static let sizeLimit = 1_000_000
 
@@ -15,7 +15,7 @@ struct ConfigDocument {
   ///
   /// - Parameter path: The file.
   /// - Throws: ``ConfigurationError`` if it cannot be read or is refused.
-  init(file path: String) throws(ConfigurationError) {
+  package init(file path: String) throws(ConfigurationError) {
     var isFolder: ObjCBool = false
     // The pointer lives only for the call.
     guard unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
@@ -51,7 +51,7 @@ struct ConfigDocument {
   ///   - text: The YAML text.
   ///   - place: Where it came from.
   /// - Throws: ``ConfigurationError`` if it is no YAML or refused.
-  init(text: String, place: String) throws(ConfigurationError) {
+  package init(text: String, place: String) throws(ConfigurationError) {
     self.place = place
     let code = Self.withoutComments(text)
     if let line = Self.lineWithAnchor(code) {

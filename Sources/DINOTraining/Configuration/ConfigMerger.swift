@@ -2,29 +2,49 @@ internal import Torch
 internal import Yams
 
 /// Lays values that a user wrote over a configuration, and collects everything that does not fit.
-struct ConfigMerger {
+package struct ConfigMerger {
   /// The configuration so far.
-  private(set) var tree: ConfigNode
+  package private(set) var tree: ConfigNode
   /// What did not fit, one line each.
-  private(set) var problems: [String] = []
+  package private(set) var problems: [String] = []
 
   /// A tree with every key and a value of the right type.
   private let form: ConfigNode
+  private let choices: [String: ConfigChoice]
+  private let optionalKeys: Set<String>
 
-  /// Begins with a configuration.
+  /// Begins with a configuration of training.
   ///
   /// - Parameters:
   ///   - tree: The configuration.
   ///   - form: A tree with every key and a value of the right type.
   init(_ tree: ConfigNode, form: ConfigNode) {
+    self.init(
+      tree, form: form, choices: TrainingConfig.choices, optionalKeys: TrainingConfig.optionalKeys)
+  }
+
+  /// Begins with a configuration.
+  ///
+  /// - Parameters:
+  ///   - tree: The configuration.
+  ///   - form: A tree with every key and a value of the right type; a list of sections holds one with the
+  ///     values that count where a key is left out.
+  ///   - choices: The values of keys that have a closed set of them.
+  ///   - optionalKeys: Keys that may be null.
+  package init(
+    _ tree: ConfigNode, form: ConfigNode, choices: [String: ConfigChoice],
+    optionalKeys: Set<String> = []
+  ) {
     self.tree = tree
     self.form = form
+    self.choices = choices
+    self.optionalKeys = optionalKeys
   }
 
   /// Lays a document over the configuration.
   ///
   /// - Parameter document: A document whose root is a mapping, or empty.
-  mutating func apply(_ document: ConfigDocument) {
+  package mutating func apply(_ document: ConfigDocument) {
     guard let root = document.root, !Self.isNull(root) else { return }
     tree = merged(root, over: tree, form, at: Site(place: document.place, path: []))
   }
@@ -69,6 +89,9 @@ struct ConfigMerger {
   private mutating func merged(
     _ node: Node, over tree: ConfigNode, _ form: ConfigNode, at site: Site
   ) -> ConfigNode {
+    if case .list(let forms) = form, let element = forms.first, element.isSection {
+      return sections(node, like: element, at: site) ?? tree
+    }
     guard form.isSection else { return leaf(node, form, at: site) ?? tree }
     // A section whose keys are all commented out.
     if Self.isNull(node) { return tree }
@@ -93,6 +116,19 @@ struct ConfigMerger {
     return result
   }
 
+  /// A list of sections, in each of which keys may be left out.
+  private mutating func sections(
+    _ node: Node, like form: ConfigNode, at site: Site
+  ) -> ConfigNode? {
+    if Self.isNull(node) { return nil }
+    guard case .sequence(let elements) = node else {
+      problems.append(
+        "\(site.line(node)): \(site.key) is \(Self.shown(node)), expected a list of sections")
+      return nil
+    }
+    return .list(elements.map { merged($0, over: form, form, at: site) })
+  }
+
   private func unknown(
     _ key: String, among form: ConfigNode, at site: Site, line: String
   ) -> String {
@@ -106,8 +142,8 @@ struct ConfigMerger {
   }
 
   private mutating func leaf(_ node: Node, _ form: ConfigNode, at site: Site) -> ConfigNode? {
-    let allowed = TrainingConfig.choices[site.key]
-    let isOptional = TrainingConfig.optionalKeys.contains(site.key)
+    let allowed = choices[site.key]
+    let isOptional = optionalKeys.contains(site.key)
     if isOptional, Self.isNull(node) { return .null }
     let value: ConfigNode?
     switch (node, form) {

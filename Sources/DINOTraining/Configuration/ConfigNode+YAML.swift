@@ -3,9 +3,17 @@ extension ConfigNode {
   ///
   /// Numbers are written with a point, so that YAML 1.1 readers (PyYAML) take `1.0e-06` for a number
   /// too, and with as many digits as give the same number back.
-  var yaml: String { entries.map { Self.lines($0, indent: "") }.joined() }
+  package var yaml: String { entries.map { Self.lines($0, indent: "") }.joined() }
 
   private static func lines(_ entry: Entry, indent: String) -> String {
+    if case .list(let elements) = entry.value, elements.contains(where: \.isSection) {
+      // Each element's first line begins with a dash in place of two blanks.
+      return "\(indent)\(entry.key):\n"
+        + elements.map { element in
+          let text = element.entries.map { lines($0, indent: indent + "    ") }.joined()
+          return "\(indent)  - " + text.dropFirst(indent.utf8.count + 4)
+        }.joined()
+    }
     guard case .section(let entries) = entry.value, !entries.isEmpty else {
       return "\(indent)\(entry.key): \(entry.value.text)\n"
     }

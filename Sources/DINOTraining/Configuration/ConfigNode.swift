@@ -1,5 +1,5 @@
 /// A configuration as a tree whose keys keep their order and whose leaves keep their type.
-enum ConfigNode: Equatable, Sendable {
+package enum ConfigNode: Equatable, Sendable {
   case null
   case bool(Bool)
   case int(Int)
@@ -9,7 +9,7 @@ enum ConfigNode: Equatable, Sendable {
   case section([Entry])
 
   /// A key and what stands under it.
-  struct Entry: Equatable, Sendable {
+  package struct Entry: Equatable, Sendable {
     let key: String
     var value: ConfigNode
   }
@@ -70,7 +70,7 @@ extension ConfigNode: Encodable {
     init?(intValue: Int) { nil }
   }
 
-  func encode(to encoder: any Encoder) throws {
+  package func encode(to encoder: any Encoder) throws {
     if case .section(let entries) = self {
       var container = encoder.container(keyedBy: Key.self)
       for entry in entries {

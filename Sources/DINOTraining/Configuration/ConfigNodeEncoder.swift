@@ -1,14 +1,14 @@
 /// Turns an encodable value into a tree.
 ///
 /// Foundation's encoders lose the order of keys or the difference between 1 and 1.0.
-struct ConfigNodeEncoder: Encoder {
+package struct ConfigNodeEncoder: Encoder {
   /// Where the parts of one value are put.
   fileprivate final class Box {
     var node = ConfigNode.null
   }
 
-  let codingPath: [any CodingKey] = []
-  let userInfo: [CodingUserInfoKey: Any] = [:]
+  package let codingPath: [any CodingKey] = []
+  package let userInfo: [CodingUserInfoKey: Any] = [:]
   private let box = Box()
 
   private init() {}
@@ -18,7 +18,7 @@ struct ConfigNodeEncoder: Encoder {
   /// - Parameter value: Sections, lists, and leaves of the types that ``ConfigNode`` has.
   /// - Returns: The tree.
   /// - Throws: The error of a type that encodes itself.
-  static func node(of value: some Encodable) throws -> ConfigNode {
+  package static func node(of value: some Encodable) throws -> ConfigNode {
     switch value {
     case let value as Bool: return .bool(value)
     case let value as Int: return .int(value)
@@ -31,17 +31,17 @@ struct ConfigNodeEncoder: Encoder {
     }
   }
 
-  func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedEncodingContainer<Key> {
+  package func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedEncodingContainer<Key> {
     box.node = .section([])
     return KeyedEncodingContainer(Keyed<Key>(box: box))
   }
 
-  func unkeyedContainer() -> any UnkeyedEncodingContainer {
+  package func unkeyedContainer() -> any UnkeyedEncodingContainer {
     box.node = .list([])
     return Unkeyed(box: box)
   }
 
-  func singleValueContainer() -> any SingleValueEncodingContainer { Single(box: box) }
+  package func singleValueContainer() -> any SingleValueEncodingContainer { Single(box: box) }
 }
 
 private struct Keyed<Key: CodingKey>: KeyedEncodingContainerProtocol {

@@ -2,6 +2,8 @@
 public struct ProgressUnit: Sendable, Hashable {
   /// Images.
   public static let images = ProgressUnit(singular: "image", plural: "images")
+  /// Frames of a video.
+  public static let frames = ProgressUnit(singular: "frame", plural: "frames")
   /// Steps of training.
   public static let steps = ProgressUnit(singular: "step", plural: "steps")
   /// Files.

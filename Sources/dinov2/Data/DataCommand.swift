@@ -7,7 +7,7 @@ import Telemetry
 struct DataCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "data", abstract: "Make, check and look at data sets.",
-    subcommands: [Scenes.self, Check.self, Preview.self, Pack.self])
+    subcommands: [Scenes.self, Videos.self, Check.self, Preview.self, Pack.self])
 
   /// `dinov2 data scenes`: rendered images with class, mask, depth and boxes.
   struct Scenes: AsyncParsableCommand {

@@ -15,6 +15,6 @@ struct EvaluateCommand: AsyncParsableCommand {
       EvaluateKNN.self, EvaluateLinear.self, EvaluateLogisticRegression.self,
       EvaluateSegmentation.self, EvaluateDepth.self, EvaluateDetection.self,
       EvaluateRetrieval.self,
-      EvaluateCopyDetection.self,
+      EvaluateCopyDetection.self, EvaluateTracking.self,
     ])
 }

@@ -191,7 +191,7 @@ struct EvaluationReport {
     case .null: ""
     case .bool(let value): "\(value)"
     case .integer(let value): "\(value)"
-    case .number(let value): String(format: "%.4f", value)
+    case .number(let value): value.isFinite ? String(format: "%.4f", value) : "-"
     case .string(let value): value.replacing("|", with: "\\|")
     case .array(let values): values.map(cell).joined(separator: "–")
     }

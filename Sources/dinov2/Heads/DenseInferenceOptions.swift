@@ -47,6 +47,9 @@ struct DenseInferenceOptions: ParsableArguments {
     }
   }
 
+  /// Whether nothing but the size of images was chosen.
+  var isDefaultButForSize: Bool { head == nil && window == nil && !flip }
+
   /// Windows and flips.
   var options: DensePredictor.Options {
     var options = DensePredictor.Options()

@@ -58,6 +58,7 @@ struct DepthCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
+    ComputeThreads.quiet()
     let images = try ImageInputs(inputs.map { RawPath(argument: $0) }).references
     var released = DenseHead.ReleasedOptions()
     released.maxDepth = headMaxDepth

@@ -61,6 +61,7 @@ struct EvaluateDepth: AsyncParsableCommand {
   }
 
   func run() async throws {
+    ComputeThreads.quiet()
     let data = try dataOptions.read(options.data, split: options.split)
     var released = DenseHead.ReleasedOptions()
     released.maxDepth = headMaxDepth

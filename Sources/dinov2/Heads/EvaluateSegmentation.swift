@@ -40,6 +40,7 @@ struct EvaluateSegmentation: AsyncParsableCommand {
   }
 
   func run() async throws {
+    ComputeThreads.quiet()
     let data = try dataOptions.read(options.data, split: options.split)
     let head = try inference.load(for: .segmentation)
     let model = try await modelOptions.load()

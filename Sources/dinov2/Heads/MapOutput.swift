@@ -123,20 +123,21 @@ struct MapPicture {
     _ prediction: LabelPrediction, names: [String]?, over image: PixelBuffer?
   ) throws -> PixelBuffer {
     let shares = prediction.shares
-    let colors = Dictionary(
-      uniqueKeysWithValues: shares.map { ($0.label, ColorMap.categorical($0.label)) })
-    var storage: [UInt8] = []
-    storage.reserveCapacity(3 * prediction.labels.count)
-    for label in prediction.labels {
-      let color = colors[Int(label)] ?? .black
-      storage += [color.red, color.green, color.blue]
+    let colors = ColorMap.categoricalTable(count: (shares.map(\.label).max() ?? 0) + 1)
+    var storage = [UInt8](repeating: 0, count: 3 * prediction.labels.count)
+    for (index, label) in prediction.labels.enumerated() {
+      let color = colors[Int(label)]
+      storage[3 * index] = color.red
+      storage[3 * index + 1] = color.green
+      storage[3 * index + 2] = color.blue
     }
     var map = try PixelBuffer(size: prediction.size, storage: storage)
     if let image { map = try image.mixed(with: map, share: 0.6) }
     let entries = shares.map { share in
       (
         color: ColorMap.categorical(share.label),
-        text: "\(names.map { $0[share.label] } ?? "class \(share.label)"), \(percent(share.share))"
+        text: (names.map { $0[share.label] } ?? "class \(share.label)") + ", "
+          + (share.share < 0.005 ? "<1 %" : percent(share.share))
       )
     }
     let swatch = 14
@@ -199,9 +200,10 @@ struct MapPicture {
 extension LabelPrediction {
   /// The classes that occur and their share of the pixels, the largest first.
   var shares: [(label: Int, share: Double)] {
-    var counts: [Int: Int] = [:]
-    for label in labels { counts[Int(label), default: 0] += 1 }
-    return counts.map { (label: $0, share: Double($1) / Double(labels.count)) }
+    var counts = [Int](repeating: 0, count: Int(labels.max() ?? 0) + 1)
+    for label in labels { counts[Int(label)] += 1 }
+    return counts.enumerated().filter { $0.element > 0 }
+      .map { (label: $0.offset, share: Double($0.element) / Double(labels.count)) }
       .sorted { ($1.share, $0.label) < ($0.share, $1.label) }
   }
 }

@@ -9,14 +9,18 @@ import Imaging
 struct SegmentCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "segment",
-    abstract: "Give each pixel of images a class.",
+    abstract: "Give each pixel of images a class, or cut out what is clicked on.",
     discussion: """
       Writes for each image <name>.npy, the classes by number, uint8 (uint16 for more than 256 classes) \
       [height, width], and <name>.png in colours with a legend. Images have any size: they are resized as \
       the head wants them and padded to whole patches, and the map has the size of the image. Heads are \
       made by 'dinov2 head train segmentation'; released head files are read too.
 
+      With --prompt no head is needed: the object under the clicks is cut out by the patch tokens alone. \
+      Written are <name>.npy and <name>_mask.png, 1 on the object, and <name>.png to look at.
+
       Example: dinov2 segment photos/ --head heads/facades --output maps
+      Example: dinov2 segment photo.jpg --prompt 320,200 --negative 20,20 --output cut
       """)
 
   @Argument(help: "Images, folders, lists, patterns or tar shards.", completion: .file())
@@ -28,7 +32,16 @@ struct SegmentCommand: AsyncParsableCommand {
   @Option(help: "Class names of a released head file, one a line.", completion: .file())
   var labels: String?
 
+  @OptionGroup(title: "Clicks") var prompt: PromptOptions
   @OptionGroup(title: "Model") var modelOptions: ModelOptions
+
+  func validate() throws {
+    let hasHead = !inference.isDefaultButForSize || labels != nil || output.overlay
+    guard !prompt.isUsed || !hasHead else {
+      throw ValidationError(
+        "--prompt needs no head: leave --head, --labels, --window, --flip and --overlay out.")
+    }
+  }
 
   private struct Answer: Encodable {
     struct Class: Encodable {
@@ -44,7 +57,9 @@ struct SegmentCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
+    ComputeThreads.quiet()
     let images = try ImageInputs(inputs.map { RawPath(argument: $0) }).references
+    if prompt.isUsed { return try await cutOut(images) }
     var released = DenseHead.ReleasedOptions()
     released.classNames = try labels.map { try ClassNames.read(RawPath(argument: $0)) }
     let head = try inference.load(for: .segmentation, released: released)
@@ -66,6 +81,16 @@ struct SegmentCommand: AsyncParsableCommand {
         Console.print("\(answer.files.png): \(classes.joined(separator: ", "))")
       }
     }
+  }
+
+  private func cutOut(_ images: [ImageReference]) async throws {
+    guard images.count == 1 else {
+      throw UsageError(
+        "--prompt needs a single one: clicks are pixels of an image, and \(images.count) images "
+          + "were given")
+    }
+    try await prompt.run(
+      images[0], try await modelOptions.load(), resize: inference.resize, output)
   }
 
   private func segment(

@@ -18,22 +18,6 @@ struct SimilarityCommand: AsyncParsableCommand {
       Example: dinov2 similarity photo.jpg other.jpg --at 320,200 --model dinov2_vits14 --output sim.png
       """)
 
-  /// A place in pixels, `x,y`.
-  struct Place: ExpressibleByArgument {
-    let x: Double
-    let y: Double
-
-    init?(argument: String) {
-      let parts = argument.split(separator: ",", omittingEmptySubsequences: false).map {
-        Double($0.drop { $0 == " " })
-      }
-      guard parts.count == 2, let x = parts[0], let y = parts[1], x.isFinite, y.isFinite else {
-        return nil
-      }
-      (self.x, self.y) = (x, y)
-    }
-  }
-
   @Argument(help: "The image with the point.", completion: .file())
   var image: String
 
@@ -85,7 +69,7 @@ struct SimilarityCommand: AsyncParsableCommand {
       others.isEmpty ? [] : try ImageInputs(others.map { RawPath(argument: $0) }).references
     let viewer = try ImageViewer(try await modelOptions.load(), preprocessing)
     let seen = try await viewer.see(first)
-    let points = at.map { Point(row: $0.y, column: $0.x) }
+    let points = at.map(\.point)
     let patches = try points.map { try seen.geometry.patch(at: $0) }
     let similarity = try PatchSimilarity(to: patches, of: seen.patches)
     var compared = [Compared(seen: seen, values: try similarity(seen.patches))]
