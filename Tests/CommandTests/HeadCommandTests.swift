@@ -107,6 +107,70 @@ struct HeadCommandTests {
     #expect(wrong.code == 2 && wrong.errors.contains("is a head for depth"))
   }
 
+  @Test("segment, depth and detect work at once: heads come with the program")
+  func shippedHeads() throws {
+    let image = try folder.write("photo.png", [])
+    try ImageEncoder().write(
+      PixelBuffer(size: Size(height: 101, width: 150), fill: RGB(90, 130, 60)), to: image)
+    let segmented = try Program.run("segment", image, "-o", folder.file("classes"))
+    let measured = try Program.run("depth", image, "-o", folder.file("metres"))
+    let found = try Program.run("detect", image, "-o", folder.file("boxes"))
+
+    #expect(segmented.code == 0, "\(segmented.errors)")
+    #expect(measured.code == 0, "\(measured.errors)")
+    #expect(found.code == 0, "\(found.errors)")
+    let classes = try NpyArray.read(folder.file("classes/photo.npy")).tensor()
+    #expect(classes.shape == [101, 150] && classes.scalarType == .uint8)
+    let metres = try NpyArray.read(folder.file("metres/photo.npy")).tensor()
+    #expect(metres.shape == [101, 150] && metres.scalarType == .float32)
+    #expect(try metres.floats().allSatisfy { $0 > 0 && $0.isFinite })
+    let picture = try ImageDecoder().decode(path: folder.file("boxes/photo.png"))
+    #expect(picture.width * 101 == picture.height * 150)
+    #expect(FileManager.default.fileExists(atPath: folder.file("boxes/detections.json")))
+  }
+
+  @Test("the heads that come along are listed, fit the model, and are measured without --head")
+  func shippedList() throws {
+    let list = try Program.run("head", "list", "--json")
+    let lines = try list.output.split(separator: "\n").map { try json(String($0)) }
+    let fits = try Program.run("head", "list", "--model", "dinov2_vitt14", "--json")
+
+    #expect(list.code == 0, "\(list.errors)")
+    #expect(
+      lines.map { $0["task"]?.string } == ["depth", "detection", "segmentation"], "\(list.output)")
+    #expect(lines.allSatisfy { $0["backbone"]?.string == "dinov2_vitt14" })
+    for line in fits.output.split(separator: "\n") {
+      #expect(try json(String(line))["fits"] == .bool(true))
+    }
+    for (task, metric) in [
+      ("segmentation", "mIoU"), ("depth", "rmse"), ("detection", "AP50"),
+    ] {
+      let measured = try Program.run("evaluate", task, "--data", data, "--json")
+      #expect(try json(measured.output)[metric]?.number ?? 0 > 0, "\(measured.errors)")
+    }
+  }
+
+  @Test("a head in half precision is half as large and measures as it says")
+  func halfPrecision() throws {
+    let whole = try train("segmentation", "--steps", "20", "--json")
+    let half = try train(
+      "segmentation", "--steps", "20", "--dtype", "float16", "--json", to: "half")
+    let measured = try Program.run(
+      "evaluate", "segmentation", "--head", folder.file("half"), "--data", data, "--json")
+
+    #expect(whole.code == 0 && half.code == 0, "\(half.errors)")
+    let tensors = try [folder.file("head"), folder.file("half")].map {
+      try Checkpoint.read($0 + "/model.safetensors").tensors
+    }
+    // Counters stay whole numbers.
+    #expect(tensors[0].contains { $0.tensor.scalarType == .float32 })
+    for (full, short) in zip(tensors[0], tensors[1]) where full.tensor.scalarType == .float32 {
+      #expect(short.tensor.scalarType == .float16, "\(short.name)")
+    }
+    #expect(tensors.map(\.count)[0] == tensors[1].count)
+    #expect(try json(measured.output)["mIoU"]?.number == json(half.output)["val_mIoU"]?.number)
+  }
+
   @Test("classification: the head names classes")
   func classification() throws {
     let trained = try Program.run(

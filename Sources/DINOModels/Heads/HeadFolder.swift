@@ -124,17 +124,19 @@ extension HeadFolder {
   ///   - config: What the head is.
   ///   - parameters: The head's tensors by name.
   ///   - card: The model card, Markdown.
+  ///   - form: The type of the numbers in the file.
   ///   - path: The folder.
-  /// - Throws: ``ModelError`` if the configuration contradicts itself or a file cannot be written.
+  /// - Throws: ``ModelError`` if the configuration contradicts itself, a number is too large for the
+  ///   form, or a file cannot be written.
   public static func write(
     _ config: HeadConfig, parameters: [(name: String, tensor: Tensor)], card: String,
-    to path: String
+    form: WeightForm.ElementType = .float32, to path: String
   ) throws(ModelError) {
     var config = config
     do {
       var tensors: [(name: String, tensor: StoredTensor)] = []
       for (name, tensor) in parameters {
-        tensors.append((name, try StoredTensor(sharing: tensor)))
+        tensors.append((name, try stored(tensor, named: name, as: form)))
       }
       config.weights = fingerprint(
         of: Dictionary(tensors.map { ($0.name, $0.tensor) }) { first, _ in first })
@@ -152,6 +154,20 @@ extension HeadFolder {
     } catch {
       throw ModelError(error, path: path)
     }
+  }
+
+  /// A tensor as it is written.
+  private static func stored(
+    _ tensor: Tensor, named name: String, as form: WeightForm.ElementType
+  ) throws -> StoredTensor {
+    guard tensor.dtype?.isFloatingPoint == true else { return try StoredTensor(sharing: tensor) }
+    let exact = try StoredTensor(sharing: tensor)
+    let written = try StoredTensor(sharing: tensor.detached().to(dtype: form.dtype))
+    guard written.nonFiniteCount() == exact.nonFiniteCount() else {
+      throw ModelError.unsupported(
+        format: form.rawValue, problem: "\(name) holds numbers too large for it; choose float32")
+    }
+    return written
   }
 
   /// The largest configuration that is read, bytes.

@@ -11,8 +11,8 @@ struct DemoCommand: AsyncParsableCommand {
     abstract: "The two-minute tour: train a tiny model, look at images, read the report.",
     discussion: """
       Renders scenes, trains a tiny model on them without labels, and shows by its nearest neighbours that \
-      it learns. Then it draws what a network sees: --model, or the small model that comes along. \
-      OUTPUT/report.html has it all.
+      it learns. Then it draws what a network sees: --model, or the small model that comes along, and \
+      what heads on the small model say: classes, distances, boxes. OUTPUT/report.html has it all.
 
       Example: dinov2 demo --output demo
       Example: dinov2 demo --model dinov2_vits14 --weights dinov2_vits14_pretrain.pth --photos photos/
@@ -40,7 +40,9 @@ struct DemoCommand: AsyncParsableCommand {
     ComputeThreads.quiet()
     var report = DemoReport(folder: output, model: model)
     try await learn(&report)
-    try await look(&report)
+    let images = try await images(&report)
+    try await look(at: images, &report)
+    try await applyHeads(to: images, &report)
     try report.write()
     Console.print("\nthe report: \(output)/report.html")
   }
@@ -77,8 +79,7 @@ struct DemoCommand: AsyncParsableCommand {
   }
 
   /// Draws what a network sees.
-  private func look(_ report: inout DemoReport) async throws {
-    let images = try await images(&report)
+  private func look(at images: [String], _ report: inout DemoReport) async throws {
     let network =
       model.map { ["--model", $0] + (weights.map { ["--weights", $0] } ?? []) }
       ?? []
@@ -94,6 +95,39 @@ struct DemoCommand: AsyncParsableCommand {
       MatchCommand.self, "match", Array(images.prefix(2)) + network + side + ["-o", pictures[2]],
       &report)
     try report.addPictures(pca: pictures[0], attention: pictures[1], match: pictures[2])
+  }
+
+  /// Measures and applies the heads that come along.
+  private func applyHeads(to images: [String], _ report: inout DemoReport) async throws {
+    guard let heads = try await DemoHeads() else { return }
+    let scenes = "\(output)/unseen-scenes"
+    try? FileManager.default.removeItem(atPath: scenes)
+    try await show(
+      DataCommand.Scenes.self, "data scenes",
+      [
+        "--output", scenes, "--train", "0", "--val", quick ? "28" : "100", "--size",
+        "\(DemoHeads.sceneSide)", "--seed", "\(DemoHeads.sceneSeed)",
+      ], &report)
+    let measures = try await heads.measures(on: scenes)
+    let lines = ["segmentation", "depth", "detection"].map { task in
+      "dinov2 evaluate \(task) --data \(scenes)"
+        + (task == "depth" ? " --max-depth \(measures.maxDepth)" : "")
+    }
+    report.commands += lines
+    Console.print("\n" + lines.map { "$ \($0)" }.joined(separator: "\n"))
+    Console.print(measures.text)
+    // The 14 kinds of objects take turns: on tables first, then on fields.
+    let unseen = try ImageInputs([RawPath("\(scenes)/val/images")]).references
+    let count = quick ? 4 : 6
+    let some = (0..<count).map { unseen[14 * $0 / count].name.text }
+    let inputs = some + (photos == nil ? [] : images)
+    let folders = ["segment", "depth", "detect"].map { "\(output)/\($0)" }
+    try await show(SegmentCommand.self, "segment", inputs + ["-o", folders[0]], &report)
+    try await show(DepthCommand.self, "depth", inputs + ["-o", folders[1]], &report)
+    try await show(DetectCommand.self, "detect", inputs + ["-o", folders[2]], &report)
+    try report.addHeads(
+      measures, scenes: try await heads.sheet(of: some),
+      photos: photos == nil ? nil : try await heads.sheet(of: images))
   }
 
   /// The images that are looked at: some photographs, or large scenes.

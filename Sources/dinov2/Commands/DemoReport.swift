@@ -1,4 +1,5 @@
 import Foundation
+import Imaging
 import Telemetry
 
 /// The page that the demo writes.
@@ -87,6 +88,41 @@ struct DemoReport {
       ]))
   }
 
+  /// Shows what the heads that come along reach and say.
+  mutating func addHeads(
+    _ measures: DemoHeads.Measures, scenes: PixelBuffer, photos: PixelBuffer?
+  ) throws {
+    report.begin("Heads on frozen features")
+    report.add(
+      """
+      The small model that comes along was never told what is in an image, and its weights stay as they \
+      are. On its patch tokens three small heads were trained, each in minutes, on 500 rendered scenes with \
+      14 kinds of objects: a class for each pixel, a distance for each pixel, boxes. Measured on \
+      \(measures.images) scenes that neither model nor heads have seen:
+      """)
+    report.add(
+      .keyFigures([
+        KeyFigure(
+          "segmentation", Self.percent(measures.mIoU), detail: "mIoU of 14 classes and background"),
+        KeyFigure(
+          "depth", Self.metres(measures.rmse),
+          detail: "RMSE; one distance for every pixel: \(Self.metres(measures.rmseOfMedian))"),
+        KeyFigure(
+          "depth", Self.percent(measures.delta1), detail: "of the pixels right within a quarter"),
+        KeyFigure("boxes", Self.percent(measures.ap50), detail: "average precision at overlap 0.5"),
+      ]))
+    let columns = "From the left: image, boxes, classes, distance from near (blue) to far (red)."
+    report.add(.figures([ReportFigure(.png(try Self.png(scenes)), caption: columns)]))
+    guard let photos else { return }
+    report.add(
+      """
+      The heads know rendered scenes only. On photographs they go on naming the kinds of objects that they \
+      know: names, boxes and distances are wrong there, at best an outline carries over. For photographs, \
+      train heads on images like them: `dinov2 head train`.
+      """)
+    report.add(.figures([ReportFigure(.png(try Self.png(photos)), caption: columns)]))
+  }
+
   /// Writes the page.
   func write() throws {
     var page = report
@@ -97,6 +133,14 @@ struct DemoReport {
 
   private static func percent(_ share: Double) -> String {
     NumberFormat.fixed(100 * share, decimals: 1) + " %"
+  }
+
+  private static func metres(_ value: Double) -> String {
+    NumberFormat.fixed(value, decimals: 2) + " m"
+  }
+
+  private static func png(_ picture: PixelBuffer) throws -> [UInt8] {
+    try ImageEncoder().encode(picture, as: .png)
   }
 
   private static func bytes(_ path: String) throws -> [UInt8] {

@@ -77,13 +77,18 @@ struct HeadTrainDepth: AsyncParsableCommand {
       guard let trained = try await job.depth(set, choice, on: model, run.services) else {
         throw run.stopped()
       }
-      let end = DenseTrainEnd(
+      var end = DenseTrainEnd(
         run: run, model: model, job: job, training: training, output: output, metric: "rmse",
         command: "depth")
+      if let maxDepth {
+        end.remarks = ["Only pixels up to \(maxDepth) m were trained on and count."]
+      }
       try await end.finish(trained) { measurement, record in
         let part = try dataOptions.read(data, split: training.valSplit)
+        var comparison = DepthEvaluator.Options.customary(for: part.layout)
+        comparison.maxDepth = min(maxDepth ?? .infinity, comparison.maxDepth)
         return try await measurement.depth(
-          part, .customary(for: part.layout), constant: record?.metrics[DenseHeadJob.medianName]
+          part, comparison, constant: record?.metrics[DenseHeadJob.medianName]
         ).values
       }
     } catch {

@@ -10,6 +10,9 @@ struct HeadOutputOptions: ParsableArguments {
   @Option(name: .shortAndLong, help: "The head folder.", completion: .directory)
   var output: String
 
+  @Option(help: "The type of the head's numbers in its file.")
+  var dtype = ModelsConvert.Number.float32
+
   @Flag(help: "Replace a head that is there, and begin anew.")
   var overwrite = false
 

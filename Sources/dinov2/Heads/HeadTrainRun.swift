@@ -15,6 +15,7 @@ final class HeadTrainRun: Sendable {
   /// The head folder.
   let output: String
   private let isJSON: Bool
+  private let form: WeightForm.ElementType
   private let lock: RunLock
   private let progress = Mutex<ProgressReporter?>(nil)
 
@@ -27,6 +28,7 @@ final class HeadTrainRun: Sendable {
     while output.count > 1, output.last == "/" { output.removeLast() }
     self.output = output
     isJSON = options.json
+    form = .init(rawValue: options.dtype.rawValue) ?? .float32
     workFolder = output + ".training"
     let files = FileManager.default
     if files.fileExists(atPath: output), !options.overwrite {
@@ -110,7 +112,7 @@ final class HeadTrainRun: Sendable {
     _ config: HeadConfig, _ parameters: [(name: String, tensor: Tensor)], _ card: HeadCard
   ) throws {
     try HeadFolder.write(
-      config, parameters: parameters, card: card.markdown(title: name), to: output)
+      config, parameters: parameters, card: card.markdown(title: name), form: form, to: output)
   }
 
   /// Removes what the run left; the head is written.

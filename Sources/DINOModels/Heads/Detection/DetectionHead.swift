@@ -9,6 +9,16 @@ public struct DetectionOutput {
   public let boxes: Tensor
   /// The places of the predictions.
   public let grid: DetectionGrid
+
+  /// Joins predictions.
+  ///
+  /// - Parameters:
+  ///   - logits: Scores before the sigmoid, `[B, N, K]`.
+  ///   - boxes: Boxes, `[B, N, 4]`.
+  ///   - grid: The `N` places.
+  package init(logits: Tensor, boxes: Tensor, grid: DetectionGrid) {
+    (self.logits, self.boxes, self.grid) = (logits, boxes, grid)
+  }
 }
 
 /// Boxes with classes from the patch tokens of a plain ViT, without anchors.
