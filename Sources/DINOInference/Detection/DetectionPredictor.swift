@@ -85,7 +85,7 @@ public actor DetectionPredictor {
     }
     let patch = model.config.patchSize
     let (rows, columns) = (plan.window.height / patch + 1, plan.window.width / patch + 1)
-    guard rows.multipliedReportingOverflow(by: columns).partialValue <= Self.mostPatches else {
+    guard Double(rows) * Double(columns) <= Double(Self.mostPatches) else {
       throw .usage(
         problem: "an image of \(image.size) becomes \(plan.window.size) pixels, more than "
           + "\(Self.mostPatches) patches: crop it, or choose a smaller --resize")

@@ -96,7 +96,9 @@ struct HeadFolderTests {
 
     let read = try HeadFolder(path: write(config, head.parameters)).depthHead()
 
-    #expect(try read(taps).floats() == head(taps).floats())
+    // Convolutions sum in another order where numbers lie at other addresses.
+    let difference = try (read(taps) - head(taps)).abs().max().item()
+    #expect(difference < 1e-5)
     #expect(read.range == head.range && read.taps == head.taps)
   }
 

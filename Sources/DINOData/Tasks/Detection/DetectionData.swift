@@ -23,6 +23,18 @@ public struct DetectionData: Sendable {
     public let area: Double
     /// Whether the box holds a crowd, or an object that is too hard to count.
     public let isCrowd: Bool
+
+    /// Describes an object.
+    ///
+    /// - Parameters:
+    ///   - category: The category, by its place.
+    ///   - box: The box.
+    ///   - area: The area, square pixels.
+    ///   - isCrowd: Whether the box holds a crowd.
+    package init(category: Int, box: BoundingBox, area: Double, isCrowd: Bool) {
+      (self.category, self.box) = (category, box)
+      (self.area, self.isCrowd) = (area, isCrowd)
+    }
   }
 
   /// An image and its objects.

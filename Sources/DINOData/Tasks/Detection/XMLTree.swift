@@ -165,6 +165,7 @@ struct XMLTree {
           "\"\(name)\" ends where \"\(open.last?.name ?? "nothing")\" should end")
       }
       while position < bytes.count, bytes[position] != UInt8(ascii: ">") { position += 1 }
+      guard position < bytes.count else { throw error("the tag \"/\(name)\" does not end") }
       position += 1
       return end()
     }
