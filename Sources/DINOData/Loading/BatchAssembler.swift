@@ -7,6 +7,8 @@ final class BatchAssembler: Sendable {
     var bad: Set<Int> = []
     /// Why there are no further batches.
     var end: DataError?
+    /// The failures that no batch reports any more.
+    var last: [TrainingBatch.Failure] = []
   }
 
   private let settings: MultiCropLoader.Settings
@@ -23,6 +25,9 @@ final class BatchAssembler: Sendable {
     self.samples = samples
     progress.withLock { $0.bad = settings.knownBad }
   }
+
+  /// The images that were found bad when there were too many of them; no batch reports these.
+  var lastFailures: [TrainingBatch.Failure] { progress.withLock(\.last) }
 
   /// The next batch; after a failure every further one fails alike.
   ///
@@ -68,6 +73,7 @@ final class BatchAssembler: Sendable {
     }
     let limit = max(1, Int(settings.badShare * Double(imageCount)))
     guard bad > limit, let last = new.last else { return new }
+    progress.withLock { $0.last = new }
     throw .unusable(
       place: last.path,
       problem: "\(bad) of \(imageCount) images cannot be used, more than the limit of \(limit); "

@@ -39,6 +39,7 @@ public final class MultiCropLoader: Sendable {
 
   private let samples: OrderedPipeline<Int, SampleViews>
   private let batches: OrderedPipeline<Int, TrainingBatch>
+  private let assembler: BatchAssembler
 
   /// Starts to make batches.
   ///
@@ -59,6 +60,7 @@ public final class MultiCropLoader: Sendable {
       ahead: settings.batchSize + settings.threads
     ) { position in try maker.views(at: position) }
     let assembler = BatchAssembler(settings, imageCount: images.count, samples: samples)
+    self.assembler = assembler
     // One thread, since samples have to be taken in order.
     batches = OrderedPipeline(
       iteration..<Int.max, threads: 1, ahead: settings.ahead
@@ -72,6 +74,9 @@ public final class MultiCropLoader: Sendable {
     batches.cancel()
     samples.cancel()
   }
+
+  /// After ``next()`` has thrown since too many images cannot be used: those that no batch reported.
+  public var lastFailures: [TrainingBatch.Failure] { assembler.lastFailures }
 
   /// The next batch; waits on the calling thread until it is there.
   ///

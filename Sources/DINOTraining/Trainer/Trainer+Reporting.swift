@@ -8,9 +8,23 @@ extension Trainer {
     state.take(batch.sampleIndices)
     guard !batch.failures.isEmpty else { return }
     state.badImages += batch.failures.map(\.index)
+    try record(batch.failures)
+  }
+
+  /// The next batch; where too many images cannot be used, the last of them are recorded first.
+  func nextBatch(of loader: MultiCropLoader) throws -> TrainingBatch {
+    do {
+      return try loader.next()
+    } catch {
+      try record(loader.lastFailures)
+      throw error
+    }
+  }
+
+  private func record(_ failures: [TrainingBatch.Failure]) throws {
     try files.record(
-      badImages: batch.failures.map { ($0.path, $0.reason) }, iteration: state.iteration + 1)
-    for failure in batch.failures {
+      badImages: failures.map { ($0.path, $0.reason) }, iteration: state.iteration + 1)
+    for failure in failures {
       services.onEvent(.warning("left out \(failure.path): \(failure.reason)"))
     }
   }

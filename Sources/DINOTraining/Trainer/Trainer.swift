@@ -120,7 +120,7 @@ public final class Trainer {
   private func step(with loader: MultiCropLoader) throws {
     let clock = ContinuousClock()
     let start = clock.now
-    let batch = try loader.next()
+    let batch = try nextBatch(of: loader)
     let waited = start.duration(to: clock.now)
     try note(batch)
 

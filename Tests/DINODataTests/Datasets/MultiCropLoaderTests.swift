@@ -118,12 +118,16 @@ struct MultiCropLoaderTests {
     let images = try TestImages.write(10, bad: [1, 2, 3, 4], to: folder)
     let loader = MultiCropLoader(images, settings())
     var failure: DataError?
+    var bad: [Int] = []
     for _ in 0..<10 where failure == nil {
-      do { _ = try loader.next() } catch { failure = error as? DataError }
+      do { bad += try loader.next().failures.map(\.index) } catch { failure = error as? DataError }
     }
     #expect(failure?.category == .unusableDataSet)
     #expect(failure?.description.contains("of 10 images cannot be used") == true)
     #expect(throws: DataError.self) { try loader.next() }
+    // What no batch could report is there too, and nothing twice.
+    bad += loader.lastFailures.map(\.index)
+    #expect(bad.count >= 2 && bad.asSet.count == bad.count && bad.asSet.isSubset(of: [1, 2, 3, 4]))
   }
 
   @Test("ends with an error where no image can be used")
