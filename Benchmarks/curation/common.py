@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import resource
@@ -23,6 +24,20 @@ import machine  # noqa: E402
 
 PROGRAM = str(ROOT / ".build/release/dinov2")
 DATA = ROOT.parent / "shared/data"
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    """The options of comparisons of speed on planted rows."""
+    result = argparse.ArgumentParser(description=description)
+    result.add_argument("--rows", type=int, default=200_000)
+    result.add_argument("--columns", type=int, default=384)
+    result.add_argument("--rounds", type=int, default=3)
+    result.add_argument("--threads", type=int, default=machine.core_count())
+    result.add_argument(
+        "--processor", action="store_true",
+        help="compare processor seconds of whole processes, where other programs run beside them")
+    result.add_argument("--as-peer", nargs=2, help=argparse.SUPPRESS)
+    return result
 
 
 def say(text: str) -> None:

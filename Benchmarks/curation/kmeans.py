@@ -6,7 +6,6 @@ distances in the end must be within a hundredth.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import time
@@ -41,17 +40,9 @@ def sklearn_kmeans(path: str, clusters: int, iterations: int) -> dict[str, float
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=200_000)
-    parser.add_argument("--columns", type=int, default=384)
+    parser = common.parser(__doc__)
     parser.add_argument("--clusters", type=int, default=1000)
     parser.add_argument("--iterations", type=int, default=20)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=common.machine.core_count())
-    parser.add_argument(
-        "--processor", action="store_true",
-        help="compare processor seconds of whole processes, where other programs run beside them")
-    parser.add_argument("--as-peer", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.as_peer:
         name, path = options.as_peer

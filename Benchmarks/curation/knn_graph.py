@@ -7,7 +7,6 @@ queries and its time is scaled.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import time
@@ -43,18 +42,10 @@ def sklearn_search(path: str, k: int, queries: int) -> dict[str, object]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=200_000)
-    parser.add_argument("--columns", type=int, default=384)
+    parser = common.parser(__doc__)
     parser.add_argument("-k", type=int, default=64)
     parser.add_argument("--threshold", type=float, default=0.6)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=common.machine.core_count())
     parser.add_argument("--sklearn-queries", type=int, default=10_000, help="0 leaves it out")
-    parser.add_argument(
-        "--processor", action="store_true",
-        help="compare processor seconds of whole processes, where other programs run beside them")
-    parser.add_argument("--as-peer", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.as_peer:
         name, path = options.as_peer

@@ -43,6 +43,13 @@ package final class AtomicFile {
     if !isCommitted { unsafe unlink(temporaryPath) }
   }
 
+  /// Writes a whole file.
+  package static func write(_ bytes: [UInt8], to path: String) throws(CheckpointError) {
+    let file = try AtomicFile(path: path)
+    try file.write(bytes)
+    try file.commit()
+  }
+
   /// Appends bytes.
   package func write(_ bytes: [UInt8]) throws(CheckpointError) {
     position += bytes.count

@@ -104,9 +104,7 @@ public struct CurationStore: Sendable {
   public func writeList(of images: [Int], to path: String) throws(StoreError) {
     let bytes = PathList.bytes(images.map { self.images[$0].path })
     try StoreError.files { () throws(CheckpointError) in
-      let file = try AtomicFile(path: path)
-      try file.write(bytes)
-      try file.commit()
+      try AtomicFile.write(bytes, to: path)
     }
   }
 }

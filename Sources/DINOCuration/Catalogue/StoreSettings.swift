@@ -93,9 +93,7 @@ public struct StoreSettings: Sendable, Equatable, Codable {
     }
     let path = Self.path(in: folder)
     try StoreError.files { () throws(CheckpointError) in
-      let file = try AtomicFile(path: path)
-      try file.write(Array(data) + [0x0A])
-      try file.commit()
+      try AtomicFile.write(Array(data) + [0x0A], to: path)
     }
   }
 

@@ -7,7 +7,7 @@
 /// image are discarded. The pool is meant to be free of duplicates of its own before.
 public struct RelativeDeduplication: Sendable {
   /// Which rows are dropped.
-  public enum Reading: String, CaseIterable, Sendable {
+  public enum Reading: String, Codable, CaseIterable, Sendable {
     /// All rows of a connected component that contains a reference: what the paper says.
     case component
     /// Only rows that are themselves similar to a reference.

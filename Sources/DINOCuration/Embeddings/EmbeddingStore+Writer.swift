@@ -84,9 +84,7 @@ extension EmbeddingStore {
       let path = Shard.path(folder, shardCount)
       let text = names.map { $0 + "\n" }.joined()
       try CurationError.files { () throws(CheckpointError) in
-        let file = try AtomicFile(path: path + ".names.txt")
-        try file.write(Array(text.utf8))
-        try file.commit()
+        try AtomicFile.write(Array(text.utf8), to: path + ".names.txt")
       }
       let shape = [names.count, columns]
       try CurationError.files { () throws(CheckpointError) in

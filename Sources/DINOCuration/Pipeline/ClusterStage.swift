@@ -3,7 +3,7 @@ internal import CheckpointFormats
 /// Divides the images of a pool into clusters, and these into clusters of clusters.
 public struct ClusterStage: Sendable {
   /// How first centroids are found.
-  public enum Seeding: String, Sendable, CaseIterable {
+  public enum Seeding: String, Codable, Sendable, CaseIterable {
     /// k-means++ with local trials.
     case plusPlus = "kmeans++"
     /// Any rows, which is fast.

@@ -48,9 +48,7 @@ extension CuratedImages {
 
   private func write(_ bytes: [UInt8], to path: String) throws(StoreError) {
     try StoreError.files { () throws(CheckpointError) in
-      let file = try AtomicFile(path: path)
-      try file.write(bytes)
-      try file.commit()
+      try AtomicFile.write(bytes, to: path)
     }
   }
 

@@ -1,3 +1,5 @@
+public import DINOInference
+
 /// What `dinov2 curate run` does: images, thresholds and what comes out, as a YAML file says.
 public struct CurationConfig: Codable, Equatable, Sendable {
   /// A set of seeds.
@@ -59,7 +61,7 @@ public struct CurationConfig: Codable, Equatable, Sendable {
     /// The weight file of a named model; empty if there is none.
     public var weights = ""
     /// What of an image is kept.
-    public var pooling = "cls+mean"
+    public var pooling = DescriptorRecipe.Pooling.clsAndMean
     /// Pixels of the shorter side after resizing; 0 for the model's own.
     public var resize = 0
     /// The side of the centre crop; 0 for the model's own.
@@ -101,10 +103,10 @@ public struct CurationConfig: Codable, Equatable, Sendable {
     public var neighbours = 64
     /// What similarities are measured in.
     public var space = Space.auto
-    /// Which image of a component is kept: largest, first or central.
-    public var representative = "largest"
+    /// Which image of a component is kept.
+    public var representative = DedupStage.Representative.largest
     /// What is dropped for a reference: its component, or only what is like it.
-    public var reading = "component"
+    public var reading = RelativeDeduplication.Reading.component
 
     private enum CodingKeys: String, CodingKey {
       case enabled, threshold
@@ -123,8 +125,8 @@ public struct CurationConfig: Codable, Equatable, Sendable {
     public var sampleSize = 5
     /// The most iterations.
     public var iterations = 50
-    /// kmeans++ or random.
-    public var seeding = "kmeans++"
+    /// How first centroids are found.
+    public var seeding = ClusterStage.Seeding.plusPlus
 
     private enum CodingKeys: String, CodingKey {
       case clusters, resamplings
@@ -137,8 +139,8 @@ public struct CurationConfig: Codable, Equatable, Sendable {
   public struct Sample: Codable, Equatable, Sendable {
     /// The number of images; 0 for all.
     public var target = 0
-    /// closest or random.
-    public var strategy = "closest"
+    /// Which images of a cluster are drawn.
+    public var strategy = HierarchicalSampling.Strategy.closest
     /// How often an image may be drawn.
     public var multiplier = 1
   }

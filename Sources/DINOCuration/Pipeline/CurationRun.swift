@@ -109,9 +109,7 @@ public final class CurationRun {
     Leftovers.remove(in: folder) { _ in true }
     let (path, text) = (folder + "/config.yaml", config.yaml)
     try StoreError.files { () throws(CheckpointError) in
-      let file = try AtomicFile(path: path)
-      try file.write(Array(text.utf8))
-      try file.commit()
+      try AtomicFile.write(Array(text.utf8), to: path)
     }
   }
 
@@ -158,8 +156,8 @@ public final class CurationRun {
     stage.referenceThreshold = config.dedup.referenceThreshold
     stage.neighbours = config.dedup.neighbours
     stage.space = DedupStage.Space(rawValue: config.dedup.space.rawValue)
-    stage.representative = .init(rawValue: config.dedup.representative) ?? .largest
-    stage.reading = .init(rawValue: config.dedup.reading) ?? .component
+    stage.representative = config.dedup.representative
+    stage.reading = config.dedup.reading
     stage.progress = share
     guard isWanted(.dedup, pool, stage.manifest(pool, references)) else { return }
     let counts = try stage(pool, references: references).counts
@@ -170,7 +168,7 @@ public final class CurationRun {
     let kept = try KeptImages(pool, everything: false)
     var stage = ClusterStage(levels: config.levels(of: kept.rows.count))
     stage.iterations = config.cluster.iterations
-    stage.seeding = .init(rawValue: config.cluster.seeding) ?? .plusPlus
+    stage.seeding = config.cluster.seeding
     stage.seed = UInt64(config.seed)
     guard isWanted(.cluster, pool, stage.manifest(kept.inputs)) else { return }
     _ = try stage(pool)
@@ -202,7 +200,7 @@ public final class CurationRun {
   private func sample(_ pool: CurationStore, fromRetrieved: Bool) throws(StoreError) {
     var stage = SampleStage(target: config.sample.target)
     stage.source = fromRetrieved ? .retrieved : .kept
-    stage.strategy = .init(rawValue: config.sample.strategy) ?? .closest
+    stage.strategy = config.sample.strategy
     stage.multiplier = config.sample.multiplier
     stage.seed = UInt64(config.seed)
     guard isWanted(.sample, pool, stage.manifest(try stage.inputs(pool))) else { return }

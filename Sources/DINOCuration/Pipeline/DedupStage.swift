@@ -18,7 +18,7 @@ public struct DedupStage: Sendable {
   }
 
   /// Which image of a component is kept.
-  public enum Representative: String, Sendable, CaseIterable {
+  public enum Representative: String, Codable, Sendable, CaseIterable {
     /// The one with the most pixels; of equals that with the most bytes, then the first.
     case largest
     /// The first in the order of the inputs.
@@ -163,6 +163,8 @@ private struct DedupWork {
   private var (largest, edges) = (0, 0)
   private(set) var graphSeconds = 0.0
   private(set) var histograms: [String: [Int]] = [:]
+  /// Measured on the rows that are no copies; nil where plain cosines count.
+  private var whitening: PoolWhitening?
   /// The rank of each row by size: of two rows the one of higher rank is kept.
   private let ranks: [Double]
 
@@ -228,6 +230,11 @@ private struct DedupWork {
   mutating func dropNear() throws(StoreError) {
     // A copy of a reference takes its near-duplicates with it in the next step only if it is there.
     let rows = verdicts.indices.filter { verdicts[$0] != .copy }
+    if stage.space(of: store) == .whitened {
+      whitening = try StoreError.curation { () throws(CurationError) in
+        try PoolWhitening(store.matrix, rows: rows, columns: store.settings.copyColumns)
+      }
+    }
     let matrix = try coordinates(of: store.matrix, rows: rows)
     var deduplication = SelfDeduplication()
     deduplication.threshold = stage.threshold
@@ -272,10 +279,9 @@ private struct DedupWork {
   mutating func dropLike(_ reference: DedupStage.Reference) throws(StoreError) {
     let rows = kept
     guard !rows.isEmpty, reference.store.matrix.rowCount > 0 else { return }
-    let whitening = try whitening()
-    let pool = try coordinates(of: store.matrix, rows: rows, whitening)
+    let pool = try coordinates(of: store.matrix, rows: rows)
     let others = try coordinates(
-      of: reference.store.matrix, rows: Array(0..<reference.store.matrix.rowCount), whitening)
+      of: reference.store.matrix, rows: Array(0..<reference.store.matrix.rowCount))
     var deduplication = RelativeDeduplication()
     deduplication.threshold = stage.referenceThreshold
     deduplication.neighbours = stage.neighbours
@@ -295,22 +301,8 @@ private struct DedupWork {
 
   // MARK: - Coordinates
 
-  private func whitening() throws(StoreError) -> PoolWhitening? {
-    guard stage.space(of: store) == .whitened else { return nil }
-    let rows = verdicts.indices.filter { verdicts[$0] != .copy }
-    return try StoreError.curation { () throws(CurationError) in
-      try PoolWhitening(store.matrix, rows: rows, columns: store.settings.copyColumns)
-    }
-  }
-
   private func coordinates(
     of matrix: EmbeddingMatrix, rows: [Int]
-  ) throws(StoreError) -> EmbeddingMatrix {
-    try coordinates(of: matrix, rows: rows, whitening())
-  }
-
-  private func coordinates(
-    of matrix: EmbeddingMatrix, rows: [Int], _ whitening: PoolWhitening?
   ) throws(StoreError) -> EmbeddingMatrix {
     try StoreError.curation { () throws(CurationError) in
       if let whitening {

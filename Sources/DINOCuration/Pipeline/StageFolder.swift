@@ -165,9 +165,7 @@ struct StageFolder: Sendable {
     }
     let (path, bytes) = (manifestPath, Array(result.text.utf8))
     try StoreError.files { () throws(CheckpointError) in
-      let file = try AtomicFile(path: path)
-      try file.write(bytes)
-      try file.commit()
+      try AtomicFile.write(bytes, to: path)
     }
     return result
   }

@@ -353,9 +353,7 @@ extension CurationStore {
       }
       let (path, bytes) = (folder + "/bad-images.tsv", Array(lines.utf8))
       try StoreError.files { () throws(CheckpointError) in
-        let file = try AtomicFile(path: path)
-        try file.write(bytes)
-        try file.commit()
+        try AtomicFile.write(bytes, to: path)
       }
       try Catalogue(folder).write(self)
     }

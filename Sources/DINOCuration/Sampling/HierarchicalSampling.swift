@@ -6,7 +6,7 @@
 /// Source: Vo et al., 2024, section 3.4.
 public struct HierarchicalSampling: Sendable {
   /// Which points of a cluster of level 1 are drawn.
-  public enum Strategy: String, CaseIterable, Sendable {
+  public enum Strategy: String, Codable, CaseIterable, Sendable {
     /// The points nearest to the centroid.
     case closest
     /// Points at random.

@@ -144,19 +144,10 @@ struct DemoHeads {
   private func colors(
     of labels: LabelPrediction, over image: PixelBuffer
   ) throws -> ContactSheet.Cell {
-    let table = ColorMap.categoricalTable(count: max(classNames.count, 1))
-    var storage = image.storage
-    for (index, label) in labels.labels.enumerated() {
-      let color = table[min(Int(label), table.count - 1)]
-      for (offset, value) in [color.red, color.green, color.blue].enumerated() {
-        // Two parts of colour and one of the image.
-        storage[3 * index + offset] = UInt8((Int(storage[3 * index + offset]) + 2 * Int(value)) / 3)
-      }
-    }
     let largest = labels.shares.first { $0.label > 0 }
     let caption = largest.map { "\(classNames[$0.label]) \(percent($0.share))" }
     return .init(
-      try PixelBuffer(size: image.size, storage: storage), caption: caption ?? "background only")
+      try image.mixed(with: labels.colored(), share: 0.6), caption: caption ?? "background only")
   }
 
   private func distances(in image: PixelBuffer) async throws -> ContactSheet.Cell {

@@ -39,26 +39,13 @@ struct EmbedCommand: AsyncParsableCommand {
   @Flag(help: "Keep the patch tokens too, [N, T, D]; needs .safetensors and a crop.")
   var tokens = false
 
-  @Option(help: "Images per forward pass.")
-  var batch = 16
-
-  @Option(help: "Threads that decode images.")
-  var decoders = 2
+  @OptionGroup var loading: LoadingOptions
 
   @OptionGroup(title: "Model") var modelOptions: ModelOptions
   @OptionGroup(title: "Input") var preprocessing: PreprocessingOptions
 
   @Flag(help: "Print progress and the summary as JSON lines.")
   var json = false
-
-  func validate() throws {
-    guard (1...4096).contains(batch) else {
-      throw ValidationError("--batch is \(batch); expected 1 to 4096.")
-    }
-    guard (1...256).contains(decoders) else {
-      throw ValidationError("--decoders is \(decoders); expected 1 to 256.")
-    }
-  }
 
   func run() async throws {
     let images = try ImageInputs(inputs.map { RawPath(argument: $0) }).references
@@ -69,8 +56,8 @@ struct EmbedCommand: AsyncParsableCommand {
     job.decoder = preprocessing.decoder
     job.pooling = .init(rawValue: pooling.rawValue) ?? .cls
     job.keepsTokens = tokens
-    job.batchSize = batch
-    job.decoders = decoders
+    job.batchSize = loading.batch
+    job.decoders = loading.decoders
     let progress = ProgressReporter.automatic(
       label: "embed", total: images.count, unit: .images, json: json)
     if !json { progress.note("\(model.name): \(model.summary)") }

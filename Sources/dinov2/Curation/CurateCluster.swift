@@ -16,11 +16,6 @@ struct CurateCluster: ParsableCommand {
       Example: dinov2 curate cluster --store pool --clusters 10000 1000 100
       """)
 
-  enum Seeding: String, CaseIterable, ExpressibleByArgument {
-    case plusPlus = "kmeans++"
-    case random
-  }
-
   @OptionGroup var options: StoreOptions
 
   @Option(parsing: .upToNextOption, help: "Clusters of each level from the bottom.")
@@ -36,7 +31,7 @@ struct CurateCluster: ParsableCommand {
   var iterations = 50
 
   @Option(help: "How first centroids are found.")
-  var seeding = Seeding.plusPlus
+  var seeding = ClusterStage.Seeding.plusPlus
 
   @Option(help: "Images among which kmeans++ looks (default: 50000, or 20 per cluster).")
   var seedingRows: Int?
@@ -80,7 +75,7 @@ struct CurateCluster: ParsableCommand {
           clusters: count, resamplings: level > 0 ? resamplings : 0, sampleSize: sampleSize)
       })
     stage.iterations = iterations
-    stage.seeding = .init(rawValue: seeding.rawValue) ?? .plusPlus
+    stage.seeding = seeding
     stage.seedingRows = seedingRows
     stage.miniBatch = miniBatch
     stage.isSpherical = spherical

@@ -21,10 +21,6 @@ struct CurateDedup: ParsableCommand {
       Example: dinov2 curate dedup --store pool --reference test.store --preview pairs.png --json
       """)
 
-  enum Space: String, CaseIterable, ExpressibleByArgument { case cosine, whitened }
-  enum Keep: String, CaseIterable, ExpressibleByArgument { case largest, first, central }
-  enum Reading: String, CaseIterable, ExpressibleByArgument { case component, direct }
-
   @OptionGroup var options: StoreOptions
   @OptionGroup var output: ListOption
 
@@ -42,16 +38,16 @@ struct CurateDedup: ParsableCommand {
   var referenceThreshold = 0.45
 
   @Option(help: "Drop the whole component of a reference, or only what is itself like one.")
-  var reading = Reading.component
+  var reading = RelativeDeduplication.Reading.component
 
   @Option(name: .customShort("k"), help: "Nearest images that are looked at for each image.")
   var neighbours = 64
 
   @Option(help: "What cosines are measured in (default: whitened; cosine for imported rows).")
-  var space: Space?
+  var space: DedupStage.Space?
 
   @Option(help: "Which image of a component is kept.")
-  var keep = Keep.largest
+  var keep = DedupStage.Representative.largest
 
   @Option(
     help: "Draw similarities and pairs of images into a .png, .jpg or .webp file.",
@@ -86,9 +82,9 @@ struct CurateDedup: ParsableCommand {
     stage.threshold = threshold
     stage.referenceThreshold = referenceThreshold
     stage.neighbours = neighbours
-    stage.space = space.flatMap { .init(rawValue: $0.rawValue) }
-    stage.representative = .init(rawValue: keep.rawValue) ?? .largest
-    stage.reading = .init(rawValue: reading.rawValue) ?? .component
+    stage.space = space
+    stage.representative = keep
+    stage.reading = reading
     let progress = options.progress("dedup")
     stage.progress = { progress.update(done: Int($0 * 100)) }
     let result = try stage(store, references: references)

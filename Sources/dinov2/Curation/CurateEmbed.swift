@@ -23,18 +23,6 @@ struct CurateEmbed: AsyncParsableCommand {
       Example: dinov2 curate embed photos/ shards/*.tar --store pool --model dinov2_vits14
       """)
 
-  /// ``DescriptorRecipe/Pooling`` as an argument.
-  enum Pooling: String, CaseIterable, ExpressibleByArgument {
-    case cls, mean, gem
-    case clsAndMean = "cls+mean"
-    case clsAndGeM = "cls+gem"
-  }
-
-  /// ``EmbeddingStore/Precision`` as an argument.
-  enum RowType: String, CaseIterable, ExpressibleByArgument {
-    case float16, float32
-  }
-
   @Argument(help: "Images, folders, lists, patterns or tar shards.", completion: .file())
   var inputs: [String]
 
@@ -44,19 +32,15 @@ struct CurateEmbed: AsyncParsableCommand {
   var store: String
 
   @Option(help: "What to keep of the tokens.")
-  var pooling = Pooling.clsAndMean
+  var pooling = DescriptorRecipe.Pooling.clsAndMean
 
   @Option(help: "How values are stored.")
-  var rowType = RowType.float16
+  var rowType = EmbeddingStore.Precision.float16
 
   @Option(help: "The most images of a shard.")
   var shardImages = StoreSettings.standardShardImages
 
-  @Option(help: "Images per forward pass.")
-  var batch = 16
-
-  @Option(help: "Threads that decode images.")
-  var decoders = 2
+  @OptionGroup var loading: LoadingOptions
 
   @Flag(help: "Try images again that the system could not read.")
   var retry = false
@@ -68,12 +52,6 @@ struct CurateEmbed: AsyncParsableCommand {
   var json = false
 
   func validate() throws {
-    guard (1...4096).contains(batch) else {
-      throw ValidationError("--batch is \(batch); expected 1 to 4096.")
-    }
-    guard (1...256).contains(decoders) else {
-      throw ValidationError("--decoders is \(decoders); expected 1 to 256.")
-    }
     guard (1...10_000_000).contains(shardImages) else {
       throw ValidationError("--shard-images is \(shardImages); expected 1 to 10000000.")
     }
@@ -84,8 +62,7 @@ struct CurateEmbed: AsyncParsableCommand {
     StopSignal.install()
     let references = try ImageInputs(inputs.map { RawPath(argument: $0) }).references
     let loaded = try await StoreModel.load(
-      modelOptions.request(), pooling: .init(rawValue: pooling.rawValue) ?? .clsAndMean,
-      preprocessing, precision: .init(rawValue: rowType.rawValue) ?? .float16,
+      modelOptions.request(), pooling: pooling, preprocessing, precision: rowType,
       shardImages: shardImages)
     if retry { _ = try StoreCheck.removeUnread(store) }
     let embedding = try StoreEmbedding(store, loaded.settings, references)
@@ -105,8 +82,8 @@ struct CurateEmbed: AsyncParsableCommand {
 
   private var options: StoreEmbedding.Options {
     var options = StoreEmbedding.Options()
-    options.batch = batch
-    options.decoders = decoders
+    options.batch = loading.batch
+    options.decoders = loading.decoders
     options.shouldStop = { StopSignal.isRequested }
     return options
   }

@@ -36,7 +36,7 @@ struct CurateImport: AsyncParsableCommand {
   var tensor: String?
 
   @Option(help: "How values are stored; as in the file if left out.")
-  var rowType: CurateEmbed.RowType?
+  var rowType: EmbeddingStore.Precision?
 
   @Option(help: "The most rows of a shard.")
   var shardImages = StoreSettings.standardShardImages
@@ -61,7 +61,7 @@ struct CurateImport: AsyncParsableCommand {
     var job = StoreImport(origin: origin)
     job.names = names
     job.tensor = tensor
-    job.precision = rowType.flatMap { .init(rawValue: $0.rawValue) }
+    job.precision = rowType
     job.shardImages = shardImages
     job.readsImages = images
     var options = StoreEmbedding.Options()

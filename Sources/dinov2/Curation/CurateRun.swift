@@ -30,11 +30,7 @@ struct CurateRun: AsyncParsableCommand {
   @Flag(help: "Print a configuration with every key and stop.")
   var example = false
 
-  @Option(help: "Images per forward pass.")
-  var batch = 16
-
-  @Option(help: "Threads that decode images.")
-  var decoders = 2
+  @OptionGroup var loading: LoadingOptions
 
   @OptionGroup(title: "Model") var modelOptions: ModelOptions
   @OptionGroup(title: "Input") var preprocessing: PreprocessingOptions
@@ -48,9 +44,6 @@ struct CurateRun: AsyncParsableCommand {
     }
     guard example || output?.isEmpty == false else {
       throw ValidationError("--output is missing; name the folder of the run.")
-    }
-    guard (1...4096).contains(batch), (1...256).contains(decoders) else {
-      throw ValidationError("--batch must be 1 to 4096, --decoders 1 to 256.")
     }
     guard modelOptions.namesNothing, preprocessing.resize == nil, preprocessing.crop == nil else {
       throw ValidationError(
@@ -70,13 +63,13 @@ struct CurateRun: AsyncParsableCommand {
       output, settings, progress: { display.show($0) },
       load: {
         let loaded = try await StoreModel.load(
-          request(model), pooling: .init(rawValue: model.pooling) ?? .clsAndMean,
-          input(model), precision: settings.store.precision,
+          request(model), pooling: model.pooling, input(model),
+          precision: settings.store.precision,
           shardImages: settings.store.shardImages)
         return (loaded.model, loaded.settings)
       })
-    run.options.batch = batch
-    run.options.decoders = decoders
+    run.options.batch = loading.batch
+    run.options.decoders = loading.decoders
     run.options.shouldStop = { StopSignal.isRequested }
     let result: CurationRun.Result
     do { result = try await run.run() } catch {

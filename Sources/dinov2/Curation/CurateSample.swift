@@ -15,9 +15,6 @@ struct CurateSample: ParsableCommand {
       Example: dinov2 curate sample --store pool --target 100000 --list sample.txt
       """)
 
-  enum Strategy: String, CaseIterable, ExpressibleByArgument { case closest, random }
-  enum Source: String, CaseIterable, ExpressibleByArgument { case kept, retrieved }
-
   @OptionGroup var options: StoreOptions
   @OptionGroup var output: ListOption
 
@@ -25,10 +22,10 @@ struct CurateSample: ParsableCommand {
   var target: Int
 
   @Option(help: "Draw from all images that 'dedup' kept, or from those that were retrieved.")
-  var from = Source.kept
+  var from = SampleStage.Source.kept
 
   @Option(help: "Which images of a cluster are drawn.")
-  var strategy = Strategy.closest
+  var strategy = HierarchicalSampling.Strategy.closest
 
   @Option(help: "How often an image may be drawn.")
   var multiplier = 1
@@ -50,8 +47,8 @@ struct CurateSample: ParsableCommand {
     let (lock, store) = try options.open(for: "sample")
     defer { withExtendedLifetime(lock) {} }
     var stage = SampleStage(target: target)
-    stage.source = .init(rawValue: from.rawValue) ?? .kept
-    stage.strategy = .init(rawValue: strategy.rawValue) ?? .closest
+    stage.source = from
+    stage.strategy = strategy
     stage.multiplier = multiplier
     stage.seed = seed
     stage.everything = everything

@@ -23,11 +23,7 @@ struct EvaluationOptions: ParsableArguments {
       valueName: "input"), completion: .file())
   var test: [String]
 
-  @Option(help: "Images per forward pass.")
-  var batch = 16
-
-  @Option(help: "Threads that decode images.")
-  var decoders = 2
+  @OptionGroup var loading: LoadingOptions
 
   @Option(
     help: "The folder of kept features; the user's cache if left out.", completion: .directory)
@@ -46,12 +42,6 @@ struct EvaluationOptions: ParsableArguments {
   var json = false
 
   func validate() throws {
-    guard (1...4096).contains(batch) else {
-      throw ValidationError("--batch is \(batch); expected 1 to 4096.")
-    }
-    guard (1...256).contains(decoders) else {
-      throw ValidationError("--decoders is \(decoders); expected 1 to 256.")
-    }
     guard (0...1_000_000).contains(bootstrap) else {
       throw ValidationError("--bootstrap is \(bootstrap); expected 0 to 1000000.")
     }
@@ -91,8 +81,8 @@ struct EvaluationOptions: ParsableArguments {
     var job = FeatureJob(images, labels: labels, preprocessing: viewer.preprocessing)
     job.decoder = viewer.decoder
     job.layers = min(4, model.config.depth)
-    job.batch = batch
-    job.decoders = decoders
+    job.batch = loading.batch
+    job.decoders = loading.decoders
     job.augmentation = views > 0 ? .init(views: views, seed: seed) : nil
     if !noCache {
       job.cache =

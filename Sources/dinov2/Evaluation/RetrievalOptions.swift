@@ -28,11 +28,7 @@ struct RetrievalOptions: ParsableArguments {
     help: "After how many results precision and recall are taken (default: 1 5 10).")
   var cuts: [Int] = []
 
-  @Option(help: "Images per forward pass.")
-  var batch = 16
-
-  @Option(help: "Threads that decode images.")
-  var decoders = 2
+  @OptionGroup var loading: LoadingOptions
 
   @Option(
     help: "The folder of kept descriptors; the user's cache if left out.", completion: .directory)
@@ -54,12 +50,6 @@ struct RetrievalOptions: ParsableArguments {
   @OptionGroup(title: "Input") var preprocessing: PreprocessingOptions
 
   func validate() throws {
-    guard (1...4096).contains(batch) else {
-      throw ValidationError("--batch is \(batch); expected 1 to 4096.")
-    }
-    guard (1...256).contains(decoders) else {
-      throw ValidationError("--decoders is \(decoders); expected 1 to 256.")
-    }
     guard (0...1_000_000).contains(bootstrap) else {
       throw ValidationError("--bootstrap is \(bootstrap); expected 0 to 1000000.")
     }
@@ -94,8 +84,8 @@ struct RetrievalOptions: ParsableArguments {
     var job = DescriptorJob(
       try descriptor.recipe(for: model),
       try preprocessing.preprocessing(for: model, default: .retrieval(for: model)))
-    job.batch = batch
-    job.decoders = decoders
+    job.batch = loading.batch
+    job.decoders = loading.decoders
     var features = RetrievalFeatures(job)
     features.decoder = preprocessing.decoder
     if !noCache {

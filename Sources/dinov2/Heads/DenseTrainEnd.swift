@@ -33,7 +33,7 @@ struct DenseTrainEnd {
     try await write(trained) { record in
       var measurement = DenseMeasurement(
         predictor: try await DensePredictor(model, head: DenseHead(path: run.output)))
-      measurement.decoders = output.decoders
+      measurement.decoders = output.loading.decoders
       measurement.seed = output.seed
       measurement.leavesOutBad = training.leaveOutBad
       measurement.isJSON = output.json

@@ -97,8 +97,8 @@ struct HeadTrainClassification: AsyncParsableCommand {
     var job = FeatureJob(images, preprocessing: preprocessing)
     job.decoder = self.preprocessing.decoder
     job.layers = min(4, model.config.depth)
-    job.batch = output.batch
-    job.decoders = output.decoders
+    job.batch = output.loading.batch
+    job.decoders = output.loading.decoders
     job.cache = output.featureCache
     services.onEvent(.begin("features", total: job.count, isSteps: false))
     let counter = EventCounter(services)

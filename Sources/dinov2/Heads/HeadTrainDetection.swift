@@ -95,7 +95,7 @@ struct HeadTrainDetection: AsyncParsableCommand {
         let folder = try HeadFolder(path: run.output)
         var measurement = DetectionMeasurement(
           predictor: try await DetectionPredictor(model, head: folder))
-        measurement.decoders = output.decoders
+        measurement.decoders = output.loading.decoders
         measurement.leavesOutBad = training.leaveOutBad
         measurement.isJSON = output.json
         return try await measurement(dataOptions.read(data, split: training.valSplit)).values

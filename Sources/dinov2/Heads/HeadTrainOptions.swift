@@ -16,11 +16,7 @@ struct HeadOutputOptions: ParsableArguments {
   @Flag(help: "Replace a head that is there, and begin anew.")
   var overwrite = false
 
-  @Option(help: "Threads that decode images.")
-  var decoders = 2
-
-  @Option(help: "Images per forward pass.")
-  var batch = 16
+  @OptionGroup var loading: LoadingOptions
 
   @Option(
     help: "The folder of kept features; the user's cache if left out.", completion: .directory)
@@ -34,15 +30,6 @@ struct HeadOutputOptions: ParsableArguments {
 
   @Flag(help: "Print one JSON object per event to standard output.")
   var json = false
-
-  func validate() throws {
-    guard (1...4096).contains(batch) else {
-      throw ValidationError("--batch is \(batch); expected 1 to 4096.")
-    }
-    guard (1...256).contains(decoders) else {
-      throw ValidationError("--decoders is \(decoders); expected 1 to 256.")
-    }
-  }
 
   /// The folder of kept features.
   var featureCache: FeatureCache? {
@@ -150,8 +137,8 @@ struct DenseTrainOptions: ParsableArguments {
     job.resize = resize
     job.isAugmented = augment
     job.leavesOutBad = leaveOutBad
-    job.batch = output.batch
-    job.decoders = output.decoders
+    job.batch = output.loading.batch
+    job.decoders = output.loading.decoders
     job.cache = output.featureCache
     return job
   }

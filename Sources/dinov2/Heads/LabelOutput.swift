@@ -27,12 +27,7 @@ struct LabelOutput {
             + "would have one name")
       }
     }
-    do {
-      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    } catch {
-      throw InferenceError.output(
-        path: folder, problem: "the folder cannot be made; check the path and its rights")
-    }
+    try MapOutput.makeFolder(folder)
   }
 
   /// The path of a file of the folder.

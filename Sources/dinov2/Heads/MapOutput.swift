@@ -123,15 +123,7 @@ struct MapPicture {
     _ prediction: LabelPrediction, names: [String]?, over image: PixelBuffer?
   ) throws -> PixelBuffer {
     let shares = prediction.shares
-    let colors = ColorMap.categoricalTable(count: (shares.map(\.label).max() ?? 0) + 1)
-    var storage = [UInt8](repeating: 0, count: 3 * prediction.labels.count)
-    for (index, label) in prediction.labels.enumerated() {
-      let color = colors[Int(label)]
-      storage[3 * index] = color.red
-      storage[3 * index + 1] = color.green
-      storage[3 * index + 2] = color.blue
-    }
-    var map = try PixelBuffer(size: prediction.size, storage: storage)
+    var map = try prediction.colored()
     if let image { map = try image.mixed(with: map, share: 0.6) }
     let entries = shares.map { share in
       (
@@ -198,6 +190,19 @@ struct MapPicture {
 }
 
 extension LabelPrediction {
+  /// The map in the colours of the classes.
+  func colored() throws -> PixelBuffer {
+    let colors = ColorMap.categoricalTable(count: Int(labels.max() ?? 0) + 1)
+    var storage = [UInt8](repeating: 0, count: 3 * labels.count)
+    for (index, label) in labels.enumerated() {
+      let color = colors[Int(label)]
+      storage[3 * index] = color.red
+      storage[3 * index + 1] = color.green
+      storage[3 * index + 2] = color.blue
+    }
+    return try PixelBuffer(size: size, storage: storage)
+  }
+
   /// The classes that occur and their share of the pixels, the largest first.
   var shares: [(label: Int, share: Double)] {
     var counts = [Int](repeating: 0, count: Int(labels.max() ?? 0) + 1)
@@ -210,7 +215,7 @@ extension LabelPrediction {
 
 extension PixelBuffer {
   /// The image with another of the same size mixed in.
-  fileprivate func mixed(with other: PixelBuffer, share: Double) throws -> PixelBuffer {
+  func mixed(with other: PixelBuffer, share: Double) throws -> PixelBuffer {
     let weight = Int((share * 256).rounded())
     return try PixelBuffer(
       size: size,

@@ -4,11 +4,6 @@ import DINOInference
 
 /// How objects are followed through frames.
 struct TrackingOptions: ParsableArguments {
-  /// ``FrameTracker/Features`` as an argument.
-  enum Features: String, CaseIterable, ExpressibleByArgument {
-    case tokens, pixels
-  }
-
   @Option(
     help: ArgumentHelp(
       "To about how many pixels the shorter side of a frame is resized; nothing is cut off.",
@@ -28,7 +23,7 @@ struct TrackingOptions: ParsableArguments {
   var temperature = 0.1
 
   @Option(help: "Compare the model's patch tokens, or the pixels of patches as a baseline.")
-  var features = Features.tokens
+  var features = FrameTracker.Features.tokens
 
   @Flag(help: "Fit masks to the edges of each frame; not part of the protocol.")
   var refine = false

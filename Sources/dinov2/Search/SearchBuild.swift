@@ -41,11 +41,7 @@ struct SearchBuild: AsyncParsableCommand {
 
   @OptionGroup(title: "Descriptor") var descriptor: DescriptorOptions
 
-  @Option(help: "Images per forward pass.")
-  var batch = 16
-
-  @Option(help: "Threads that decode images.")
-  var decoders = 2
+  @OptionGroup var loading: LoadingOptions
 
   @OptionGroup(title: "Model") var modelOptions: ModelOptions
   @OptionGroup(title: "Input") var preprocessing: PreprocessingOptions
@@ -54,12 +50,6 @@ struct SearchBuild: AsyncParsableCommand {
   var json = false
 
   func validate() throws {
-    guard (1...4096).contains(batch) else {
-      throw ValidationError("--batch is \(batch); expected 1 to 4096.")
-    }
-    guard (1...256).contains(decoders) else {
-      throw ValidationError("--decoders is \(decoders); expected 1 to 256.")
-    }
     guard !index.isEmpty else { throw ValidationError("--index is empty; name a folder.") }
   }
 
@@ -73,8 +63,8 @@ struct SearchBuild: AsyncParsableCommand {
     let update = try GalleryUpdate(index, try await settings(of: model, stored))
     var options = GalleryUpdate.Options()
     options.keepsOthers = add
-    options.batch = batch
-    options.decoders = decoders
+    options.batch = loading.batch
+    options.decoders = loading.decoders
     let progress = ProgressReporter.automatic(
       label: "describing", total: references.count, unit: .images, json: json)
     if !json { progress.note("\(model.name): \(model.summary)") }
