@@ -1,6 +1,7 @@
+internal import CheckpointFormats
 internal import DINOInference
 internal import Imaging
-public import Telemetry
+internal import Telemetry
 
 /// The page that shows what curation did with a store: counts of every stage, distributions, duplicates,
 /// clusters, retrieved images and outliers.
@@ -41,12 +42,28 @@ public struct CurationReport {
     thumbnails = Thumbnails(store)
   }
 
+  /// Writes the page to a file, which is replaced at one stroke.
+  ///
+  /// What an earlier attempt left behind when it was killed is removed.
+  ///
+  /// - Parameters:
+  ///   - title: The heading.
+  ///   - path: The file.
+  /// - Throws: ``StoreError`` if a stage is damaged or the file cannot be written.
+  public func write(title: String, to path: String) throws(StoreError) {
+    let page = Array(try report(title: title).html.utf8)
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    let folder = parts.count > 1 ? parts.dropLast().joined(separator: "/") + "/" : "."
+    Leftovers.remove(in: folder) { $0.hasPrefix("\(parts.last ?? "").") }
+    try StoreError.files { () throws(CheckpointError) in try AtomicFile.write(page, to: path) }
+  }
+
   /// The page.
   ///
   /// - Parameter title: Its heading.
   /// - Returns: The page with all pictures in it.
   /// - Throws: ``StoreError`` if a stage is damaged.
-  public func report(title: String) throws(StoreError) -> Report {
+  func report(title: String) throws(StoreError) -> Report {
     var report = Report(
       title: title,
       subtitle: "\(NumberFormat.grouped(store.records.count)) images, embedded by "

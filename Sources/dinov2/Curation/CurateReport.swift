@@ -40,7 +40,7 @@ struct CurateReport: ParsableCommand {
     report.limits.dark = dark
     report.limits.blurred = blurred
     report.limits.tiny = tiny
-    try report.report(title: title).write(to: path)
+    try report.write(title: title, to: path)
     if options.json {
       Console.print(
         JSONField.object([("store", .string(options.store)), ("report", .string(path))]))

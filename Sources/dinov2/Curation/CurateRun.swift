@@ -77,8 +77,8 @@ struct CurateRun: AsyncParsableCommand {
       throw error
     }
     display.show(.stage("report"))
-    try CurationReport(CurationStore(result.pool)).report(title: "Curated images")
-      .write(to: output + "/report.html")
+    try CurationReport(CurationStore(result.pool))
+      .write(title: "Curated images", to: output + "/report.html")
     display.finish(result, output)
   }
 
