@@ -53,6 +53,10 @@ let package = Package(
     .target(name: "CResample"),
     .target(name: "CKernels"),
     .target(name: "Kernels", dependencies: ["CKernels"], swiftSettings: common),
+    // Faiss (Debian's libfaiss-dev); its products of matrices come from libtorch.
+    .target(
+      name: "CFaiss", dependencies: ["CLibTorch"], cxxSettings: [.headerSearchPath("openmp")],
+      linkerSettings: [.linkedLibrary("faiss"), .linkedLibrary("gomp")]),
     .target(name: "Imaging", dependencies: ["CVips", "CResample"], swiftSettings: common),
     .target(
       name: "DINOModels", dependencies: ["Torch", "CheckpointFormats"], swiftSettings: safe),
@@ -77,7 +81,7 @@ let package = Package(
     .target(
       name: "DINOCuration",
       dependencies: [
-        "DINOTraining", "DINOInference", "DINOModels", "DINOData", "Imaging", "Kernels",
+        "DINOTraining", "DINOInference", "DINOModels", "DINOData", "Imaging", "Kernels", "CFaiss",
         "Telemetry", "Torch", "CheckpointFormats",
         .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Yams", package: "Yams"),
         .product(name: "Crypto", package: "swift-crypto"),

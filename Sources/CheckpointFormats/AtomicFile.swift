@@ -58,7 +58,7 @@ package final class AtomicFile {
   }
 
   /// Appends bytes; large ones go to the file without another copy.
-  func write(_ bytes: UnsafeRawBufferPointer) throws(CheckpointError) {
+  package func write(_ bytes: UnsafeRawBufferPointer) throws(CheckpointError) {
     position += bytes.count
     if bytes.count < AtomicFile.bufferSize / 4 {
       unsafe pending.append(contentsOf: bytes)

@@ -9,6 +9,8 @@ public enum CurationError: Error, Equatable, Sendable {
   case shape(source: String, problem: String)
   /// An option is outside of its range.
   case usage(problem: String)
+  /// An approximate index could not be made, read or searched.
+  case index(problem: String)
   /// A file could not be read or written.
   case file(CheckpointError)
   /// A tensor operation failed, usually for lack of memory.
@@ -24,6 +26,7 @@ extension CurationError: CustomStringConvertible {
         + "that image again or leave the row out"
     case .shape(let source, let problem): "\(source.escapedForMessage): \(problem)"
     case .usage(let problem): problem
+    case .index(let problem): "the index failed: \(problem)"
     case .file(let error): "\(error)"
     case .tensor(let error): "\(error)"
     }

@@ -56,6 +56,17 @@ public final class FloatBuffer {
     (pointer + start).update(from: other.pointer + range.lowerBound, count: range.count)
   }
 
+  /// Calls a closure with all bytes.
+  ///
+  /// - Parameter body: Gets the memory, which is not written meanwhile.
+  /// - Returns: What the closure returns.
+  /// - Throws: What the closure throws.
+  public func withBytes<Result, Failure: Error>(
+    _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try body(UnsafeRawBufferPointer(start: pointer, count: count * MemoryLayout<Float>.stride))
+  }
+
   /// The floats of a range as an array.
   ///
   /// - Parameter range: The stretch.

@@ -113,7 +113,7 @@ extension CurationError: HasCode {
   fileprivate var code: Failure.Code {
     switch self {
     case .usage: .usage
-    case .notFinite, .shape: .refusedInput
+    case .notFinite, .shape, .index: .refusedInput
     case .file(let error): error.code
     case .tensor(let error): error.code
     }

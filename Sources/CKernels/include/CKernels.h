@@ -133,6 +133,31 @@ typedef struct ck_balance_source {
 // memory.
 bool ck_balance(ck_pool *pool, ck_level level, ck_balance_source source, float *targets);
 
+// --- products of rows in integers (integers.c) ---------------------------------------------------
+
+// Rows are packed in groups of so many; the last group is filled up with zeros.
+enum { CK_INTEGER_GROUP = 16 };
+
+// The 16-bit integers that packed rows take.
+int64_t ck_integer_count(int64_t rows, int64_t columns);
+
+// Packs `count` rows, which become the rows from `first` on. Each is divided by its length and
+// multiplied by 32767, then rounded; `scales` [rows] undoes that. `packed` must be zero before.
+void ck_integer_pack(const float *rows, int64_t first, int64_t count, int64_t columns,
+                     int16_t *packed, float *scales);
+
+// Packed rows from the beginning of a group on. Packed rows and scales reach to the group's end.
+typedef struct ck_integer_rows {
+  const int16_t *packed;
+  const float *scales;
+  int64_t rows;
+} ck_integer_rows;
+
+// y[i, j] = a_i · b_j, row distance ldy. y is written up to the end of the last four rows of a and
+// of the last group of b. By the calling thread alone.
+void ck_integer_products(ck_level level, ck_integer_rows a, ck_integer_rows b, int64_t columns,
+                         float *y, int64_t ldy);
+
 #ifdef __cplusplus
 }
 #endif

@@ -8,7 +8,7 @@ internal import Torch
 struct CentroidSearch: Sendable {
   private let centroids: Centroids
   private let rows: ShiftedRows
-  private let transposed: RowCopy  // [K, D]
+  private let moved: ProductRows  // [K, D], less the shift
   private let halfNorms: [Float]
   private let longest: Float
 
@@ -39,7 +39,7 @@ struct CentroidSearch: Sendable {
     halfNorms = norms
     self.longest = Float(longest)
     let values = moved
-    transposed = try RowCopy(0..<count, columns: columns, as: rows.precision.dtype) {
+    self.moved = try ProductRows(0..<count, columns: columns, rows.precision) {
       part throws(CurationError) in
       try CurationError.tensors { () throws(TorchError) in
         try Tensor(
@@ -53,7 +53,8 @@ struct CentroidSearch: Sendable {
   func assignment() throws(CurationError) -> ClusterAssignment {
     let found = Nearest(count: rows.count)
     // About 4 MiB of scores at a time: they stay in the cache until they are looked through.
-    let size = max(16, min(2048, (4 << 20) / (centroids.count * rows.precision.dtype.byteCount)))
+    let size =
+      max(16, min(2048, (4 << 20) / (centroids.count * rows.precision.dtype.byteCount))) & ~15
     let blocks = (rows.count + size - 1) / size
     let counter = Workers.Counter(to: blocks)
     try Workers.run(atMost: blocks) { () throws(CurationError) in
@@ -75,39 +76,35 @@ struct CentroidSearch: Sendable {
     let lengths = rows.longest + longest
     let error =
       Float(rows.columns + 16) * 0x1p-24 * longest * lengths
-      + rows.precision.inputError * rows.longest * longest
-    try CurationError.tensors { () throws(TorchError) in
-      let scores = try withoutGradient { () throws(TorchError) in
-        try shifted.matmul(transposed.tensor(0..<centroids.count).transpose(0, 1))  // [B, K]
-      }
-      unsafe try points.withFloats { points throws(TorchError) in
-        unsafe try scores.withHostBytes { bytes throws(TorchError) in
-          guard let base = bytes.baseAddress else { return }
-          let scores = UnsafeRawPointer(base)
-          for row in 0..<block.count {
-            let point = unsafe points.row(row, rows.columns)
-            let best = unsafe nearest(to: point, scores, row: row, error: error)
-            unsafe found.clusters[block.lowerBound + row] = Int32(best.cluster)
-            unsafe found.distances[block.lowerBound + row] = best.squaredDistance
-          }
+      + rows.precision.inputError(columns: rows.columns) * rows.longest * longest
+    unsafe try shifted.forEachProduct(with: moved.all, wholeLines: true) {
+      products, scores throws(TorchError) in
+      unsafe try points.withFloats { points in
+        for row in products.rows {
+          let point = unsafe points.row(row, rows.columns)
+          let line = row - products.rows.lowerBound
+          let best = unsafe nearest(
+            to: point, scores, first: line * products.stride, error: error)
+          unsafe found.clusters[block.lowerBound + row] = Int32(best.cluster)
+          unsafe found.distances[block.lowerBound + row] = best.squaredDistance
         }
       }
     }
   }
 
   private func nearest(
-    to point: UnsafeBufferPointer<Float>, _ scores: UnsafeRawPointer, row: Int, error: Float
+    to point: UnsafeBufferPointer<Float>, _ scores: UnsafeRawPointer, first: Int, error: Float
   ) -> (cluster: Int, squaredDistance: Double) {
     rows.precision == .bfloat16
-      ? unsafe nearest(to: point, scores, row: row, error: error, as: BFloat16Bits.self)
-      : unsafe nearest(to: point, scores, row: row, error: error, as: Float.self)
+      ? unsafe nearest(to: point, scores, first: first, error: error, as: BFloat16Bits.self)
+      : unsafe nearest(to: point, scores, first: first, error: error, as: Float.self)
   }
 
   private func nearest<Element: ScoreElement>(
-    to point: UnsafeBufferPointer<Float>, _ scores: UnsafeRawPointer, row: Int, error: Float,
+    to point: UnsafeBufferPointer<Float>, _ scores: UnsafeRawPointer, first: Int, error: Float,
     as type: Element.Type
   ) -> (cluster: Int, squaredDistance: Double) {
-    let line = unsafe scores + row * centroids.count * MemoryLayout<Element>.size
+    let line = unsafe scores + first * MemoryLayout<Element>.size
     return unsafe halfNorms.withUnsafeBufferPointer { norms in
       let scan = unsafe ScoreScan<Element>(line, less: norms)
       let threshold = scan.maximum - 2 * error
@@ -150,10 +147,4 @@ struct CentroidSearch: Sendable {
       unsafe distances.deallocate()
     }
   }
-}
-
-extension UnitRows.Precision {
-  /// The largest relative deviation of a product of two rows that rounding them and the result brings,
-  /// beside that of the sums.
-  var inputError: Float { self == .bfloat16 ? (0x1p-8 + 0x1p-9) * 1.02 : 0 }
 }

@@ -17,7 +17,7 @@ struct ShiftedRows: Sendable {
 
   private let matrix: EmbeddingMatrix
   private let plain: RowCopy?
-  private let moved: RowCopy?
+  private let moved: ProductRows?
 
   /// Prepares rows.
   ///
@@ -65,8 +65,8 @@ struct ShiftedRows: Sendable {
       } : nil
     moved =
       fits
-      ? try RowCopy(rows, columns: matrix.columns, as: precision.dtype) {
-        block throws(CurationError) in try Self.shifted(matrix.block(block), shift)
+      ? try ProductRows(rows, columns: matrix.columns, precision) { block throws(CurationError) in
+        try Self.shifted(matrix.block(block), shift)
       } : nil
   }
 
@@ -76,14 +76,12 @@ struct ShiftedRows: Sendable {
     return try CurationError.tensors { () throws(TorchError) in try plain.tensor(block) }
   }
 
-  /// Rows less the shift, in the type of products.
-  func shifted(_ block: Range<Int>) throws(CurationError) -> Tensor {
-    if let moved {
-      return try CurationError.tensors { () throws(TorchError) in try moved.tensor(block) }
-    }
-    let values = try Self.shifted(matrix.block(block), shift)
-    let dtype = precision.dtype
-    return try CurationError.tensors { () throws(TorchError) in try values.to(dtype: dtype) }
+  /// Rows less the shift, for products.
+  func shifted(_ block: Range<Int>) throws(CurationError) -> ProductRows.Block {
+    if let kept = moved?.block(block) { return kept }
+    return try ProductRows(block, columns: columns, precision) { rows throws(CurationError) in
+      try Self.shifted(matrix.block(rows), shift)
+    }.all
   }
 
   private static func shifted(

@@ -1,40 +1,27 @@
 /// Sets of integers that can only be joined: the connected components of a graph.
 ///
-/// Joining hangs the smaller tree below the root of the larger one; looking up halves paths. A sequence of `m`
-/// operations takes `O(m · α(n))`.
+/// The parent of an element is never larger than it, so that the root of a set is its smallest element. Both
+/// elements of a pair climb in turns, each hung onto the other's parent on its way, and stop where they
+/// meet; half of all joins end before a root is reached.
 ///
-/// Source: Tarjan and van Leeuwen, 1984.
+/// Source: Dijkstra, 1976, after Rem; measured as the fastest of 53 in practice by Patwary, Blair, Manne, 2010.
 public struct DisjointSets: Sendable {
-  private var parents: [Int]
-  private var sizes: [Int]
+  private var parents: [UInt32]
   /// The number of sets.
   public private(set) var setCount: Int
 
   /// Sets of one element each.
   ///
-  /// - Parameter count: The elements are `0 ..< count`.
+  /// - Parameter count: The elements are `0 ..< count`, at most 2³².
   public init(count: Int) {
-    parents = Array(0..<max(count, 0))
-    sizes = [Int](repeating: 1, count: max(count, 0))
-    setCount = parents.count
+    let count = max(count, 0)
+    precondition(count <= 1 << 32, "\(count) elements")
+    parents = (0..<count).map { UInt32($0) }
+    setCount = count
   }
 
   /// The number of elements.
   public var count: Int { parents.count }
-
-  /// An element that stands for the set of another.
-  ///
-  /// - Parameter element: An element.
-  /// - Returns: The same for all elements of the set, until it is joined.
-  /// - Precondition: `element` is in `0 ..< count`.
-  public mutating func root(of element: Int) -> Int {
-    var element = element
-    while parents[element] != element {
-      parents[element] = parents[parents[element]]
-      element = parents[element]
-    }
-    return element
-  }
 
   /// Joins the sets of two elements.
   ///
@@ -45,30 +32,26 @@ public struct DisjointSets: Sendable {
   /// - Precondition: Both are in `0 ..< count`.
   @discardableResult
   public mutating func join(_ one: Int, _ other: Int) -> Bool {
-    var (large, small) = (root(of: one), root(of: other))
-    guard large != small else { return false }
-    if sizes[large] < sizes[small] { swap(&large, &small) }
-    parents[small] = large
-    sizes[large] += sizes[small]
-    setCount -= 1
-    return true
+    var (high, low) = (one, other)
+    while parents[high] != parents[low] {
+      if parents[high] < parents[low] { swap(&high, &low) }
+      let next = Int(parents[high])
+      parents[high] = parents[low]
+      if next == high {
+        setCount -= 1
+        return true
+      }
+      high = next
+    }
+    return false
   }
-
-  /// The number of elements in the set of an element.
-  ///
-  /// - Parameter element: An element.
-  /// - Returns: At least 1.
-  public mutating func size(of element: Int) -> Int { sizes[root(of: element)] }
 
   /// The smallest element of the set of each element.
   ///
   /// - Returns: One label per element.
   public mutating func labels() -> [Int] {
-    var smallest = [Int](repeating: -1, count: parents.count)
-    return parents.indices.map { element in
-      let root = root(of: element)
-      if smallest[root] < 0 { smallest[root] = element }
-      return smallest[root]
-    }
+    // Parents come before their children, so that each of them is a root by then.
+    for element in parents.indices { parents[element] = parents[Int(parents[element])] }
+    return parents.map { Int($0) }
   }
 }

@@ -26,6 +26,15 @@ extension EmbeddingMatrix {
     }
   }
 
+  /// Whether all rows lie in one place in single precision.
+  var isOneFloatPart: Bool { parts.count == 1 && parts[0].tensor.scalarType == .float32 }
+
+  /// The values of a row where they are stored; nil unless all rows lie in one place in single precision.
+  func floatRow(_ row: Int) -> UnsafeBufferPointer<Float>? {
+    guard isOneFloatPart, row >= 0, row < rowCount else { return nil }
+    return unsafe parts[0].tensor.bytes.assumingMemoryBound(to: Float.self).row(row, columns)
+  }
+
   /// Appends the values of a row as they are stored.
   func appendRow(_ row: Int, to values: inout [Float]) throws(CurationError) {
     guard row >= 0, let part = parts.first(where: { $0.rows.contains(row) }) else {

@@ -63,6 +63,26 @@ public struct GallerySearch: Sendable {
     }
   }
 
+  /// The most similar images of each query, by the approximate index if the gallery has one.
+  ///
+  /// - Parameters:
+  ///   - queries: `[Q, D]`.
+  ///   - count: How many images, at least 1.
+  ///   - effort: How much of the index is looked at; nil for what was found to suffice.
+  /// - Returns: For each query the rows, most similar first.
+  /// - Throws: ``GalleryError`` if the widths differ, or the index is damaged.
+  public func nearest(
+    _ queries: EmbeddingMatrix, count: Int, effort: Int? = nil
+  ) throws(GalleryError) -> [[Neighbour]] {
+    guard let (index, known) = try gallery.approximateIndex() else {
+      return try exact(queries, count: count)
+    }
+    return try GalleryError.curation { () throws(CurationError) in
+      try index.nearest(
+        to: queries, in: gallery.matrix, count: count, effort: effort ?? known.tuning.effort)
+    }
+  }
+
   /// The most similar images of each query, by comparing with all of them.
   ///
   /// - Parameters:

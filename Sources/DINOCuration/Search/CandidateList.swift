@@ -16,7 +16,7 @@ struct CandidateList {
   /// The bytes that a list takes as long as few rows are nearly equal.
   static func byteCount(limit: Int) -> Int { 8 * startCapacity(limit) + 64 }
 
-  private static func startCapacity(_ limit: Int) -> Int { 2 * limit + 128 }
+  private static func startCapacity(_ limit: Int) -> Int { limit + limit / 2 + 64 }
 
   /// Prepares to keep the nearest `limit` rows, at least 1.
   init(limit: Int, error: Float) {
@@ -46,7 +46,7 @@ struct CandidateList {
     scores.removeLast(scores.count - kept)
     rows.removeLast(rows.count - kept)
     // Many nearly equal rows must not be looked through at every step.
-    if kept > capacity / 2 { capacity = 2 * kept + 128 }
+    if 4 * kept > 3 * capacity { capacity = 2 * kept + 128 }
   }
 
   /// Frees the memory.

@@ -7,8 +7,8 @@ internal import Torch
 ///
 /// Source: Oquab et al., 2023, section 3 (self-supervised image retrieval).
 ///
-/// Blocks of queries meet blocks of the pool in products of matrices, in bfloat16 where the processor
-/// multiplies it; the `[Q, N]` similarities are never held whole, and those of a pool with itself are
+/// Blocks of queries meet blocks of the pool in products of matrices, in bfloat16 or 16-bit integers where
+/// the processor multiplies them faster; the `[Q, N]` similarities are never held whole, and those of a pool with itself are
 /// computed once for both directions. The products only sort out, by a bound of their error: what
 /// could be among the nearest is computed once more in double precision and rounded to float32, and that
 /// decides. So the result is a function of the embeddings alone: it does not depend on the
@@ -88,7 +88,7 @@ public struct CosineSearch: Sendable {
     }
     let asked = queries ?? pool
     let limit = min(count, max(pool.rowCount, 1))
-    let together = max(queryBlock, candidateBytes / CandidateList.byteCount(limit: limit))
+    let together = max(queryBlock, candidateBytes / CandidateList.byteCount(limit: limit) & ~1023)
     let poolRows = try UnitRows(pool, 0..<pool.rowCount, precision)
     let exact = try ExactCosines(pool)
     let meter = Meter(total: asked.rowCount * pool.rowCount, report: progress)
@@ -209,8 +209,8 @@ private struct PartScan: Sendable {
         let queries = try (queryRows ?? poolRows).block(shifted(block))
         for found in RowBlocks(count: rows.count, size: search.poolBlock) {
           let other = (rows.lowerBound + found.lowerBound)..<(rows.lowerBound + found.upperBound)
-          let tile = ScoreTile(queries: block, rows: other, offset: part.lowerBound)
-          unsafe try withScores(queries, try poolRows.block(other)) { scores in
+          unsafe try queries.forEachProduct(with: try poolRows.block(other)) { products, scores in
+            let tile = tile(products, block, other)
             unsafe tile.scan(scores, isHalf: isHalf, .queries, into: lists)
           }
           meter.add(block.count * other.count)
@@ -234,8 +234,8 @@ private struct PartScan: Sendable {
         let queries = try poolRows.block(shifted(block))
         for other in number..<blocks {
           let rows = shifted(range(other))
-          let tile = ScoreTile(queries: block, rows: rows, offset: part.lowerBound)
-          unsafe try withScores(queries, try poolRows.block(rows)) { scores in
+          unsafe try queries.forEachProduct(with: try poolRows.block(rows)) { products, scores in
+            let tile = tile(products, block, rows)
             // In order of the numbers, so that no two threads wait for each other.
             locks[number].mutex.withLock { _ in
               guard other > number else {
@@ -256,17 +256,15 @@ private struct PartScan: Sendable {
     (part.lowerBound + rows.lowerBound)..<(part.lowerBound + rows.upperBound)
   }
 
-  private func withScores(
-    _ queries: Tensor, _ rows: Tensor, _ body: (UnsafeRawPointer) -> Void
-  ) throws(CurationError) {
-    try CurationError.tensors { () throws(TorchError) in
-      let scores = try withoutGradient { () throws(TorchError) in
-        try queries.matmul(rows.transpose(0, 1))  // [Q, N] of the blocks
-      }
-      unsafe try scores.withHostBytes { bytes in
-        if let base = bytes.baseAddress { unsafe body(UnsafeRawPointer(base)) }
-      }
-    }
+  /// Where products of a block of queries with a block of rows belong.
+  private func tile(
+    _ products: ProductRows.Block.Products, _ queries: Range<Int>, _ rows: Range<Int>
+  ) -> ScoreTile {
+    ScoreTile(
+      queries: queries.lowerBound + products.rows.lowerBound..<queries.lowerBound
+        + products.rows.upperBound,
+      rows: rows.lowerBound + products.others.lowerBound..<rows.lowerBound
+        + products.others.upperBound, stride: products.stride, offset: part.lowerBound)
   }
 
   /// The right to change the lists of a block.

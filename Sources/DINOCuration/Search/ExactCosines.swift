@@ -3,7 +3,7 @@ internal import Torch
 /// Exact similarities of rows, each computed in double precision and rounded to float32.
 struct ExactCosines: Sendable {
   private let matrix: EmbeddingMatrix
-  /// All rows as they are stored, if they fit into memory.
+  /// All rows in single precision, if they are stored otherwise and fit into memory.
   private let copy: RowCopy?
 
   /// Prepares the rows of a matrix.
@@ -11,7 +11,7 @@ struct ExactCosines: Sendable {
     self.matrix = matrix
     let fits = matrix.rowCount <= RowCopy.mostBytes / (4 * matrix.columns)
     copy =
-      fits
+      fits && !matrix.isOneFloatPart
       ? try RowCopy(0..<matrix.rowCount, columns: matrix.columns, as: .float32) {
         part throws(CurationError) in try matrix.storedBlock(part)
       } : nil
@@ -33,8 +33,8 @@ struct ExactCosines: Sendable {
     for row in rows {
       let row = Int(row)
       let product: Double
-      if let copy {
-        product = unsafe ExactProducts.dot(query, copy.row(row))
+      if let stored = unsafe copy?.row(row) ?? matrix.floatRow(row) {
+        product = unsafe ExactProducts.dot(query, stored)
       } else {
         values.removeAll(keepingCapacity: true)
         try matrix.appendRow(row, to: &values)

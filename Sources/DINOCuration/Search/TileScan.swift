@@ -39,6 +39,8 @@ struct ScoreTile {
   let queries: Range<Int>
   /// The rows.
   let rows: Range<Int>
+  /// The distance from the similarities of a query to those of the next, in values.
+  let stride: Int
   /// What makes of the number of a list that of its row, where queries are rows.
   let offset: Int
 
@@ -68,20 +70,20 @@ struct ScoreTile {
     _ scores: UnsafeRawPointer, as type: Element.Type, _ direction: Direction,
     into lists: QueryLists
   ) {
-    let stride = MemoryLayout<Element>.size
+    let size = MemoryLayout<Element>.size
     for position in 0..<queries.count {
       let query = queries.lowerBound + position
-      let line = unsafe scores + position * rows.count * stride
+      let line = unsafe scores + position * stride * size
       var threshold = unsafe lists.thresholds[query]
       let excluded = direction == .otherQueries ? query + offset - rows.lowerBound : -1
       func look(_ column: Int) {
-        let score = unsafe Element.one(line + column * stride)
+        let score = unsafe Element.one(line + column * size)
         guard score >= threshold, column != excluded else { return }
         threshold = lists.add(query, rows.lowerBound + column, score)
       }
       var column = 0
       while column + 16 <= rows.count {
-        if any(unsafe Element.load(line + column * stride) .>= threshold) {
+        if any(unsafe Element.load(line + column * size) .>= threshold) {
           for lane in column..<(column + 16) { look(lane) }
         }
         column += 16
@@ -96,15 +98,15 @@ struct ScoreTile {
   private func scanBothWays<Element: ScoreElement>(
     _ scores: UnsafeRawPointer, as type: Element.Type, into lists: QueryLists
   ) {
-    let stride = MemoryLayout<Element>.size
+    let size = MemoryLayout<Element>.size
     let firstList = rows.lowerBound - offset
     let rowThresholds = unsafe lists.thresholds + firstList
     for position in 0..<queries.count {
       let query = queries.lowerBound + position
-      let line = unsafe scores + position * rows.count * stride
+      let line = unsafe scores + position * stride * size
       var threshold = unsafe lists.thresholds[query]
       func look(_ column: Int) {
-        let score = unsafe Element.one(line + column * stride)
+        let score = unsafe Element.one(line + column * size)
         if score >= threshold { threshold = lists.add(query, rows.lowerBound + column, score) }
         if unsafe score >= rowThresholds[column] {
           _ = lists.add(firstList + column, query + offset, score)
@@ -112,7 +114,7 @@ struct ScoreTile {
       }
       var column = 0
       while column + 16 <= rows.count {
-        let values = unsafe Element.load(line + column * stride)
+        let values = unsafe Element.load(line + column * size)
         let limits = unsafe UnsafeRawPointer(rowThresholds + column)
           .loadUnaligned(as: SIMD16<Float>.self)
         if any((values .>= threshold) .| (values .>= limits)) {

@@ -38,13 +38,21 @@ public final class BackboneKNN {
 
   /// Embeds all images by their class tokens and classifies.
   ///
-  /// - Parameter backbone: The backbone.
-  /// - Returns: Accuracies and rank.
+  /// - Parameters:
+  ///   - backbone: The backbone.
+  ///   - shouldStop: Asked between batches; true ends the work.
+  /// - Returns: Accuracies and rank; nil if the work was ended.
   /// - Throws: `TorchError` if a shape does not fit.
-  public func measure(_ backbone: VisionTransformer) throws(TorchError) -> Result {
-    try withoutGradient { () throws(TorchError) in
-      let known = try train.features { x throws(TorchError) in try backbone(x) }
-      let asked = try test.features { x throws(TorchError) in try backbone(x) }
+  public func measure(
+    _ backbone: VisionTransformer, unless shouldStop: () -> Bool = { false }
+  ) throws(TorchError) -> Result? {
+    try withoutGradient { () throws(TorchError) -> Result? in
+      guard
+        let known = try train.features(
+          unless: shouldStop, { x throws(TorchError) in try backbone(x) }),
+        let asked = try test.features(
+          unless: shouldStop, { x throws(TorchError) in try backbone(x) })
+      else { return nil }
       let classes = max(train.classNames.count, (test.labels.max() ?? 0) + 1)
       let classifier = try KNNClassifier(
         features: known, labels: train.labels, classes: classes, counts: counts)

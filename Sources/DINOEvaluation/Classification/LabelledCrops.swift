@@ -61,15 +61,18 @@ public final class LabelledCrops {
   ///
   /// - Parameters:
   ///   - batch: Images of a batch.
+  ///   - shouldStop: Asked before each batch; true ends the work.
   ///   - body: Maps normalised pixels `[B, 3, side, side]` to features `[B, D]`.
-  /// - Returns: Features, `[N, D]`.
+  /// - Returns: Features, `[N, D]`; nil if the work was ended.
   /// - Throws: What `body` throws.
   public func features(
-    batch: Int = 64, _ body: (Tensor) throws(TorchError) -> Tensor
-  ) throws(TorchError) -> Tensor {
+    batch: Int = 64, unless shouldStop: () -> Bool = { false },
+    _ body: (Tensor) throws(TorchError) -> Tensor
+  ) throws(TorchError) -> Tensor? {
     let preprocessing = Preprocessing(resize: nil, crop: nil)
     var parts: [Tensor] = []
     for start in stride(from: 0, to: crops.count, by: batch) {
+      guard !shouldStop() else { return nil }
       let chosen = crops[start..<min(start + batch, crops.count)]
       let length = 3 * side * side
       var values = [Float](repeating: 0, count: chosen.count * length)

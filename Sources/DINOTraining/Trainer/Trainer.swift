@@ -16,8 +16,8 @@ public final class Trainer {
   public struct Services {
     /// Hears what happens.
     public var onEvent: (TrainingEvent) -> Void
-    /// Measures the teacher's backbone after so many iterations.
-    public var evaluate: ((_ teacher: VisionTransformer, _ iteration: Int) throws -> [Measure])?
+    /// Measures the teacher's backbone after so many iterations; nil if a request to stop interrupted it.
+    public var evaluate: ((_ teacher: VisionTransformer, _ iteration: Int) throws -> [Measure]?)?
     /// Draws what the teacher's backbone sees; the picture is kept beside each evaluation.
     public var draw: ((_ teacher: VisionTransformer) throws -> PixelBuffer)?
     /// Whether `teacher_checkpoint.pth`, as Meta's training writes it, goes beside the model folder.
@@ -90,6 +90,11 @@ public final class Trainer {
   ///   `DataError` if too few images can be read, `TorchError` or ``RunError`` if memory or disk fail.
   public func run() throws -> Outcome {
     let total = config.totalIterations
+    if state.owesEvaluation == true {
+      guard try evaluate() else { return .stopped(iteration: state.iteration) }
+      // The checkpoint becomes that of a run that was not interrupted.
+      try save(waits: true)
+    }
     guard state.iteration < total else {
       // A crash may have come between the last checkpoint and the export.
       try exportTeacher()
@@ -100,14 +105,15 @@ public final class Trainer {
     let loader = MultiCropLoader(images, settings, startingAt: state.iteration)
     if state.iteration == 0 {
       keepViews()
-      try evaluate()
+      guard try evaluate() else { return .stopped(iteration: 0) }
     }
     while state.iteration < total {
       try step(with: loader)
       let isLast = state.iteration == total
       let period = config.evaluation.periodIterations
-      if isLast || (period > 0 && state.iteration % period == 0) { try evaluate() }
-      let stops = !isLast && services.shouldStop()
+      let isDue = isLast || (period > 0 && state.iteration % period == 0)
+      let isInterrupted = try isDue && !evaluate()
+      let stops = isInterrupted || (!isLast && services.shouldStop())
       if stops || isLast || state.iteration % config.checkpointPeriod == 0 {
         try save(waits: stops || isLast)
       }
@@ -158,13 +164,17 @@ public final class Trainer {
     }
   }
 
-  private func evaluate() throws {
+  /// Measures the teacher; false if a request to stop interrupted it.
+  private func evaluate() throws -> Bool {
     keepFeatures()
-    guard let evaluate = services.evaluate else { return }
+    guard let evaluate = services.evaluate else { return true }
     let measures = try evaluate(training.teacher.backbone, state.iteration)
-    guard !measures.isEmpty else { return }
+    state.owesEvaluation = measures == nil ? true : nil
+    guard let measures else { return false }
+    guard !measures.isEmpty else { return true }
     try files.record(measures, iteration: state.iteration)
     services.onEvent(.evaluated(iteration: state.iteration, measures: measures))
+    return true
   }
 }
 

@@ -18,6 +18,8 @@ struct TrainerState: Codable, Sendable {
   var order: UInt64 = 0
   /// The images that could not be used, as positions in the data set.
   var badImages: [Int] = []
+  /// Whether a request to stop interrupted the evaluation of this iteration; nil for no.
+  var owesEvaluation: Bool?
 }
 
 extension TrainerState {

@@ -20,7 +20,9 @@ struct SearchBuild: AsyncParsableCommand {
       Files that cannot be read are listed and left out.
 
       An index belongs to a model and a way to describe images; an index that exists keeps both, and \
-      queries take them from it.
+      queries take them from it. Queries compare with all images; for some hundred thousand images and \
+      more, --index-type makes an approximate index of them, measures which share of the nearest it finds, \
+      and keeps it up to date from then on, until --index-type exact.
 
       Example: dinov2 search build photos/ --index photos.index --model dinov2_vits14
       """)
@@ -38,6 +40,8 @@ struct SearchBuild: AsyncParsableCommand {
 
   @Flag(help: "Describe all images anew.")
   var rebuild = false
+
+  @OptionGroup(title: "Approximate index") var indexOptions: IndexOptions
 
   @OptionGroup(title: "Descriptor") var descriptor: DescriptorOptions
 
@@ -87,7 +91,23 @@ struct SearchBuild: AsyncParsableCommand {
         path: index,
         problem: "none of \(references.count) images could be used: \(report.failures.first ?? "")")
     }
+    let found: (index: GalleryIndex, isNew: Bool)?
+    do { found = try update.updateIndex(indexOptions.choice) } catch {
+      progress.stop()
+      throw error
+    }
+    if let found { tell(found.index, isNew: found.isNew, progress) }
     tell(report, progress)
+  }
+
+  private func tell(_ index: GalleryIndex, isNew: Bool, _ progress: ProgressReporter) {
+    progress.event(
+      "approximate_index",
+      [
+        "kind": .string(index.recipe.kind.rawValue), "is_new": .bool(isNew),
+        "effort": .integer(index.tuning.effort), "recall": .number(index.tuning.recall),
+      ])
+    if !json { progress.note("index: \(index)") }
   }
 
   /// How images shall be described: as asked for, else as they were.

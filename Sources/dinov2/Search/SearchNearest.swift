@@ -14,7 +14,8 @@ struct SearchNearest: AsyncParsableCommand {
       Files are those of 'dinov2 embed' or any .npy of floating-point rows; nearness is the cosine. \
       OUTPUT.npy gets the rows that were found, int64 [Q, k], nearest first, OUTPUT.similarities.npy their \
       cosines. Without --queries every row is compared with all others. --runs repeats the search and \
-      reports the median time of one, files read before.
+      reports the median time of one, files read before. With --index-type an approximate index is made \
+      first, its time and recall are reported, too, and places without a row hold -1.
 
       Example: dinov2 search nearest pool.npy --queries queries.npy -k 10 --output found.npy
       """)
@@ -38,6 +39,11 @@ struct SearchNearest: AsyncParsableCommand {
   @Option(help: "Threads; all cores if left out.")
   var threads: Int?
 
+  @OptionGroup(title: "Approximate index") var indexOptions: IndexOptions
+
+  @Option(help: "How much of the index is looked at; as much as --recall needs if left out.")
+  var effort: Int?
+
   @Flag(help: "Print the summary as one JSON object.")
   var json = false
 
@@ -51,6 +57,12 @@ struct SearchNearest: AsyncParsableCommand {
     guard (1...1024).contains(threads ?? 1) else {
       throw ValidationError("--threads is \(threads ?? 0); expected 1 to 1024.")
     }
+    guard effort == nil || indexOptions.recipe != nil else {
+      throw ValidationError("--effort needs --index-type ivf, ivf-pq or hnsw.")
+    }
+    guard (1...1_048_576).contains(effort ?? 1) else {
+      throw ValidationError("--effort is \(effort ?? 0); expected 1 to 1048576.")
+    }
     guard output?.hasSuffix(".npy") ?? true else {
       throw ValidationError("--output is \(output ?? ""); expected a name that ends in .npy.")
     }
@@ -59,40 +71,100 @@ struct SearchNearest: AsyncParsableCommand {
   func run() async throws {
     if let threads { TorchRuntime.threadCount = threads }
     let matrix = try EmbeddingFile(path: pool).matrix
-    let search = CosineSearch(matrix)
     let asked = try queries.map { try EmbeddingFile(path: $0).matrix }
-    func find() throws -> NeighbourTable {
-      if let asked { return try search.nearest(to: asked, count: count) }
-      return try search.neighbours(count: count)
+    let clock = ContinuousClock()
+    let index = try indexOptions.recipe.map { try Index(matrix, $0, effort: effort) }
+    func find() throws -> Found {
+      guard let index else {
+        let search = CosineSearch(matrix)
+        return Found(
+          try asked.map { try search.nearest(to: $0, count: count) }
+            ?? search.neighbours(count: count))
+      }
+      return Found(
+        try index.rows.nearest(
+          to: asked ?? matrix, in: matrix, count: asked == nil ? count + 1 : count,
+          effort: index.tuning.effort), count: count, excludesSelf: asked == nil)
     }
     var seconds: [Double] = []
-    var found: NeighbourTable?
+    var found: Found?
     for _ in 0..<runs {
-      let start = ContinuousClock.now
+      let start = clock.now
       found = try find()
-      seconds.append((ContinuousClock.now - start) / .seconds(1))
+      seconds.append((clock.now - start) / .seconds(1))
     }
     guard let found else { return }
     if let output { try write(found, to: output) }
     let median = seconds.sorted()[seconds.count / 2]
     if json {
-      let fields: [(String, JSONField)] = [
+      var fields: [(String, JSONField)] = [
         ("queries", .integer(found.queryCount)), ("rows", .integer(matrix.rowCount)),
-        ("columns", .integer(matrix.columns)), ("k", .integer(found.neighbourCount)),
+        ("columns", .integer(matrix.columns)), ("k", .integer(found.count)),
         ("threads", .integer(TorchRuntime.threadCount)), ("runs", .integer(runs)),
         ("median_s", .number(median)),
         ("peak_rss_mb", .number(Double(TorchRuntime.peakResidentBytes) / 1e6)),
       ]
+      if let index {
+        fields += [
+          ("build_s", .number(index.seconds)), ("effort", .integer(index.tuning.effort)),
+          ("recall", .number(index.tuning.recall)),
+        ]
+      }
       return Console.print(JSONField.object(fields))
+    }
+    if let index {
+      Console.print(
+        "\(index.rows.facts); \(index.tuning); built in "
+          + "\(NumberFormat.fixed(index.seconds, decimals: 3)) s")
     }
     let counts = [found.queryCount, matrix.rowCount].map { NumberFormat.grouped($0) }
     Console.print(
-      "\(counts[0]) × \(counts[1]) rows, \(found.neighbourCount) nearest each: "
+      "\(counts[0]) × \(counts[1]) rows, \(found.count) nearest each: "
         + "\(NumberFormat.fixed(median, decimals: 3)) s")
   }
 
-  private func write(_ found: NeighbourTable, to path: String) throws {
-    let shape = [found.queryCount, found.neighbourCount]
+  /// An approximate index that was made for the search.
+  private struct Index {
+    let rows: ApproximateIndex
+    let seconds: Double
+    var tuning: ApproximateIndex.Tuning
+
+    init(_ matrix: EmbeddingMatrix, _ recipe: IndexRecipe, effort: Int?) throws {
+      let start = ContinuousClock.now
+      rows = try ApproximateIndex(matrix, recipe)
+      seconds = (ContinuousClock.now - start) / .seconds(1)
+      tuning = try rows.tuned(for: matrix, recipe)
+      if let effort { tuning.effort = effort }
+    }
+  }
+
+  /// What was found, as it is written.
+  private struct Found {
+    var queryCount: Int
+    var count: Int
+    var rows: [Int]
+    var similarities: [Float]
+
+    init(_ table: NeighbourTable) {
+      (queryCount, count) = (table.queryCount, table.neighbourCount)
+      (rows, similarities) = (table.rows, table.similarities)
+    }
+
+    /// Lists of which some may be too short.
+    init(_ lists: [[Neighbour]], count: Int, excludesSelf: Bool) {
+      (queryCount, self.count) = (lists.count, count)
+      (rows, similarities) = ([], [])
+      for (query, list) in lists.enumerated() {
+        let others = list.filter { !excludesSelf || $0.row != query }.prefix(count)
+        let missing = count - others.count
+        rows += others.map(\.row) + [Int](repeating: -1, count: missing)
+        similarities += others.map(\.similarity) + [Float](repeating: -1, count: missing)
+      }
+    }
+  }
+
+  private func write(_ found: Found, to path: String) throws {
+    let shape = [found.queryCount, found.count]
     try Npy.write(StoredTensor(integers: found.rows, shape: shape), to: path)
     try Npy.write(
       StoredTensor(floats: found.similarities, shape: shape),

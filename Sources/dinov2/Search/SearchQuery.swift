@@ -14,7 +14,9 @@ struct SearchQuery: AsyncParsableCommand {
     abstract: "Find the images of an index that are most similar to others.",
     discussion: """
       A query is an image file, or the path of an image that is in the index, which may be gone by now. \
-      --crop takes a part of the query. The score is the cosine similarity. --rerank N orders the first N \
+      --crop takes a part of the query. The score is the cosine similarity. Where the index has an \
+      approximate one, it is searched with the effort that was found to suffice; --exact compares with all \
+      images instead. --rerank N orders the first N \
       results anew by how many patches match; scores stay. With --json a list is printed that holds for \
       each query the list of its results.
 
@@ -52,6 +54,13 @@ struct SearchQuery: AsyncParsableCommand {
       valueName: "x,y,width,height"))
   var crop: Part?
 
+  @Flag(help: "Compare with all images, whatever index there is.")
+  var exact = false
+
+  @Option(
+    help: "How many lists of an approximate index are looked through, or rows kept in its graph.")
+  var effort: Int?
+
   @Option(help: "Order so many results anew by matching patches.")
   var rerank = 0
 
@@ -71,6 +80,12 @@ struct SearchQuery: AsyncParsableCommand {
   func validate() throws {
     guard (1...100_000).contains(top) else {
       throw ValidationError("--top is \(top); expected 1 to 100000.")
+    }
+    guard (1...1_048_576).contains(effort ?? 1) else {
+      throw ValidationError("--effort is \(effort ?? 0); expected 1 to 1048576.")
+    }
+    guard effort == nil || !exact else {
+      throw ValidationError("--effort belongs to an approximate index; leave it or --exact out.")
     }
     guard (0...10_000).contains(rerank) else {
       throw ValidationError("--rerank is \(rerank); expected 0 to 10000.")
@@ -101,7 +116,11 @@ struct SearchQuery: AsyncParsableCommand {
     }
     let search = GallerySearch(gallery)
     let descriptors = try await search.describe(queries.queries, with: model)
-    let found = try search.exact(descriptors, count: max(top, rerank))
+    let count = max(top, rerank)
+    let found =
+      exact
+      ? try search.exact(descriptors, count: count)
+      : try search.nearest(descriptors, count: count, effort: effort)
     var matches = try gallery.matches(found)
     if rerank > 0, let model { matches = try await reranked(matches, queries, model) }
     matches = matches.map { Array($0.prefix(top)) }

@@ -25,9 +25,11 @@ struct PretrainEvaluation {
     knn = BackboneKNN(train: sets[0], test: sets[1], counts: evaluation.knnK)
   }
 
-  /// Measures the teacher.
-  func measure(_ backbone: VisionTransformer, _ iteration: Int) throws -> [Measure] {
-    let result = try knn.measure(backbone)
+  /// Measures the teacher; nil if a request to stop interrupted it.
+  func measure(_ backbone: VisionTransformer, _ iteration: Int) throws -> [Measure]? {
+    guard let result = try knn.measure(backbone, unless: { StopSignal.isRequested }) else {
+      return nil
+    }
     return [Measure("knn_top1", result.top1)]
       + result.accuracies.map { Measure("knn_top1_k\($0.count)", $0.accuracy.top1) }
       + [Measure("feature_rank", result.featureRank)]

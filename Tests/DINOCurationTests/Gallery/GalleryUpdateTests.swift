@@ -287,6 +287,44 @@ struct GalleryUpdateTests {
       #expect(zip(row, features.clsToken).allSatisfy { abs($0 - $1 / norm) < 1e-5 })
     }
   }
+
+  @Test("an approximate index follows the images", arguments: [IndexRecipe.Kind.ivf, .hnsw])
+  func approximateIndex(kind: IndexRecipe.Kind) async throws {
+    _ = try await update()
+    var recipe = IndexRecipe(kind)
+    recipe.lists = kind == .ivf ? 2 : nil
+    let made = try #require(try GalleryUpdate(index, nil).updateIndex(.made(recipe)))
+    #expect(made.isNew && made.index.recipe == recipe && made.index.tuning.recall == 1)
+    var search = GallerySearch(try Gallery(index))
+    let matrix = search.gallery.matrix
+    #expect(try search.nearest(matrix, count: 2, effort: 5) == search.exact(matrix, count: 2))
+    #expect(try #require(try GalleryUpdate(index, nil).updateIndex(.asBefore)).isNew == false)
+
+    // Before the index is brought up to date, a changed gallery refuses it.
+    try write("photos/6.png", 6)
+    _ = try await update()
+    #expect(throws: GalleryError.self) { try Gallery(index).approximateIndex() }
+    #expect(try #require(try GalleryUpdate(index, nil).updateIndex(.asBefore)).isNew)
+    search = GallerySearch(try Gallery(index))
+    #expect(try search.nearest(search.gallery.matrix, count: 6, effort: 6)[0].count == 6)
+
+    let name = try #require(try indexFiles().first)
+    var bytes = try folder.bytes("index/\(name)")
+    bytes[bytes.count / 2] ^= 4
+    try folder.write("index/\(name)", bytes)
+    let error = #expect(throws: GalleryError.self) { try Gallery(index).approximateIndex() }
+    #expect(error?.description.contains("checksum") ?? false)
+    #expect(try #require(try GalleryUpdate(index, nil).updateIndex(.asBefore)).isNew)
+    #expect(try Gallery(index).approximateIndex() != nil)
+    #expect(try indexFiles().count == 1)
+
+    #expect(try GalleryUpdate(index, nil).updateIndex(.none) == nil)
+    #expect(try indexFiles().isEmpty && Gallery(index).approximateIndex() == nil)
+  }
+
+  private func indexFiles() throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: index).filter { $0.hasSuffix(".faiss") }
+  }
 }
 
 extension TemporaryFolder {

@@ -38,14 +38,17 @@ struct TrainerTests {
   @discardableResult
   private func train(
     _ run: String, _ config: TrainingConfig, stopAfter limit: Int = .max,
-    services: Trainer.Services = Trainer.Services()
+    interruptedAt moment: Int? = nil, services: Trainer.Services = Trainer.Services()
   ) throws -> (outcome: Trainer.Outcome, events: [TrainingEvent]) {
     let events = Events()
     var services = services
     services.onEvent = { events.list.append($0) }
     services.shouldStop = { events.steps >= limit }
     services.evaluate = { backbone, iteration in
-      [Measure("tokens", Double(backbone.config.embedDim)), Measure("at", Double(iteration))]
+      if iteration == moment { return nil }
+      return [
+        Measure("tokens", Double(backbone.config.embedDim)), Measure("at", Double(iteration)),
+      ]
     }
     let trainer = try Trainer(
       config, images: TrainingImages([folder.file("images")]),
@@ -84,6 +87,29 @@ struct TrainerTests {
 
     #expect(try weights("stopped") == weights("straight"))
     #expect(try metrics("stopped") == metrics("straight"))
+  }
+
+  @Test("an evaluation that a request to stop interrupts is made up for", arguments: [0, 5, 8, 12])
+  func interruptedEvaluation(moment: Int) throws {
+    let period = moment == 8 ? "evaluation.eval_period_iterations=4" : "train.seed=0"
+    try train("straight", config(period))
+
+    let first = try train("stopped", config(period), interruptedAt: moment)
+    #expect(first.outcome == .stopped(iteration: moment))
+    let second = try train("stopped", config(period))
+    #expect(second.outcome == .finished)
+
+    #expect(try weights("stopped") == weights("straight"))
+    #expect(try metrics("stopped") == metrics("straight"))
+    // The state of the last checkpoint, but for the name of its run.
+    let states = try ["stopped", "straight"].map { run in
+      try String(
+        contentsOfFile: folder.file("\(run)/ckpt/step-000000012/state-00000-of-00001.json"),
+        encoding: .utf8
+      ).replacing(run, with: "run")
+    }
+    #expect(states[0] == states[1])
+    #expect(!states[0].contains("owesEvaluation"))
   }
 
   @Test("measures, saves and exports at its periods and at the end")
