@@ -17,6 +17,8 @@ def main() -> None:
     parser.add_argument("--queries", required=True)
     parser.add_argument("--index", default="Flat", help="a description for faiss.index_factory")
     parser.add_argument("--parameters", default="", help="search parameters, as in nprobe=16")
+    parser.add_argument("--tune", help="a search parameter that is doubled until recall suffices")
+    parser.add_argument("--truth", help="the exact result, for --tune")
     parser.add_argument("-k", type=int, default=10)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--threads", type=int, required=True)
@@ -32,6 +34,16 @@ def main() -> None:
     built = time.perf_counter() - start
     if options.parameters:
         faiss.ParameterSpace().set_index_parameters(index, options.parameters)
+    if options.tune:
+        truth = np.load(options.truth)
+        effort = 1
+        while effort < 65536:
+            faiss.ParameterSpace().set_index_parameter(index, options.tune, effort)
+            rows = index.search(queries, options.k)[1]
+            hits = [len(set(a) & set(b)) for a, b in zip(rows, truth)]
+            if sum(hits) >= 0.95 * truth.size:
+                break
+            effort *= 2
     seconds = []
     for _ in range(options.runs):
         start = time.perf_counter()

@@ -27,23 +27,22 @@ int64_t ck_integer_count(int64_t rows, int64_t columns) {
   return ck_ceil(rows, group) * group * pair_count(columns) * 2;
 }
 
-void ck_integer_pack(const float *rows, int64_t first, int64_t count, int64_t columns,
-                     int16_t *packed, float *scales) {
-  const int64_t pairs = pair_count(columns);
-  for (int64_t row = first; row < first + count; row++) {
-    const float *x = rows + (row - first) * columns;
-    double squared = 0;
-    for (int64_t c = 0; c < columns; c++)
-      squared += (double)x[c] * x[c];
-    const double norm = sqrt(squared);
-    const double factor = norm > 0 ? largest / norm : 0;
-    scales[row] = (float)(norm / largest);
-    int16_t *y = packed + row / group * group * pairs * 2 + row % group * 2;
-    for (int64_t c = 0; c < columns; c++) {
-      // What a rounded factor lets exceed the range is brought back into it.
-      const double value = fmin(fmax(x[c] * factor, -largest), largest);
-      y[c / 2 * group * 2 + c % 2] = (int16_t)lrint(value);
-    }
+// What a row's values are multiplied by, and the scale that undoes it.
+static double row_factor(double squared, bool is_unit, float *scale) {
+  const double norm = sqrt(squared);
+  *scale = norm > 0 ? (float)((is_unit ? 1 : norm) / largest) : 0;
+  return norm > 0 ? largest / norm : 0;
+}
+
+static void portable_pack(const float *x, int64_t columns, bool is_unit, int16_t *y, float *scale) {
+  double squared = 0;
+  for (int64_t c = 0; c < columns; c++)
+    squared += (double)x[c] * x[c];
+  const double factor = row_factor(squared, is_unit, scale);
+  for (int64_t c = 0; c < columns; c++) {
+    // What a rounded factor lets exceed the range is brought back into it.
+    const double value = fmin(fmax(x[c] * factor, -largest), largest);
+    y[c / 2 * group * 2 + c % 2] = (int16_t)lrint(value);
   }
 }
 
@@ -70,7 +69,36 @@ static void portable_product(const int16_t *a, const float *a_scales, const int1
 }
 
 #if defined(__x86_64__)
-#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+
+static void avx2_pack(const float *x, int64_t columns, bool is_unit, int16_t *y, float *scale) {
+  const int64_t whole = columns & ~(int64_t)7;
+  __m256d sums = _mm256_setzero_pd();
+  for (int64_t c = 0; c < whole; c += 4) {
+    const __m256d values = _mm256_cvtps_pd(_mm_loadu_ps(x + c));
+    sums = _mm256_fmadd_pd(values, values, sums);
+  }
+  double parts[4];
+  _mm256_storeu_pd(parts, sums);
+  double squared = parts[0] + parts[1] + parts[2] + parts[3];
+  for (int64_t c = whole; c < columns; c++)
+    squared += (double)x[c] * x[c];
+  const double factor = row_factor(squared, is_unit, scale);
+  const __m256d wide = _mm256_set1_pd(factor);
+  for (int64_t c = 0; c < whole; c += 8) {
+    const __m128i low =
+        _mm256_cvtpd_epi32(_mm256_mul_pd(_mm256_cvtps_pd(_mm_loadu_ps(x + c)), wide));
+    const __m128i high =
+        _mm256_cvtpd_epi32(_mm256_mul_pd(_mm256_cvtps_pd(_mm_loadu_ps(x + c + 4)), wide));
+    // Saturates at the ends of the range.
+    int32_t pairs[4];
+    _mm_storeu_si128((__m128i *)pairs, _mm_packs_epi32(low, high));
+    for (int pair = 0; pair < 4; pair++)
+      memcpy(y + (c / 2 + pair) * group * 2, &pairs[pair], sizeof pairs[pair]);
+  }
+  for (int64_t c = whole; c < columns; c++)
+    y[c / 2 * group * 2 + c % 2] = (int16_t)lrint(fmin(fmax(x[c] * factor, -largest), largest));
+}
 
 static inline void store(float *y, __m256i sums, __m256 row_scale, const float *scales) {
   const __m256 scaled = _mm256_mul_ps(_mm256_cvtepi32_ps(sums), row_scale);
@@ -102,6 +130,20 @@ static void avx2_product(const int16_t *a, const float *a_scales, const int16_t 
 
 #pragma clang attribute pop
 #endif
+
+void ck_integer_pack(ck_level level, const float *rows, int64_t first, int64_t count,
+                     int64_t columns, bool is_unit, int16_t *packed, float *scales) {
+  const int64_t pairs = pair_count(columns);
+  void (*pack)(const float *, int64_t, bool, int16_t *, float *) = portable_pack;
+#if defined(__x86_64__)
+  if (level != CK_PORTABLE)
+    pack = avx2_pack;
+#endif
+  (void)level;
+  for (int64_t row = first; row < first + count; row++)
+    pack(rows + (row - first) * columns, columns, is_unit,
+         packed + row / group * group * pairs * 2 + row % group * 2, scales + row);
+}
 
 void ck_integer_products(ck_level level, ck_integer_rows a, ck_integer_rows b, int64_t columns,
                          float *y, int64_t ldy) {

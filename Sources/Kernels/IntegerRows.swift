@@ -63,12 +63,18 @@ public final class IntegerRows: @unchecked Sendable {
   /// - Parameters:
   ///   - values: Finite values, row by row.
   ///   - row: The number of the first one.
-  public func write(_ values: UnsafeBufferPointer<Float>, at row: Int) {
+  ///   - asUnits: Whether products are those of the rows scaled to length 1.
+  ///   - level: The instruction set.
+  public func write(
+    _ values: UnsafeBufferPointer<Float>, at row: Int, asUnits: Bool = false,
+    level: ProcessorLevel = .best
+  ) {
     let rows = values.count / columns
     precondition(
       values.count == rows * columns && row >= 0 && row + rows <= count, "no such rows")
     guard let start = values.baseAddress else { return }
-    ck_integer_pack(start, Int64(row), Int64(rows), Int64(columns), packed, scales)
+    ck_integer_pack(
+      level.code, start, Int64(row), Int64(rows), Int64(columns), asUnits, packed, scales)
   }
 
   /// Products of rows with rows of another object, by the calling thread.

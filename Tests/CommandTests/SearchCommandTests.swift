@@ -84,6 +84,35 @@ struct SearchCommandTests {
     #expect(second.code == 0 && second.errors.contains("1 removed"), "\(second.errors)")
   }
 
+  @Test("an approximate index is made, kept up to date, refused when damaged, and taken away")
+  func approximateIndex() throws {
+    let index = folder.file("index")
+    let build = ["search", "build", folder.file("photos"), "--index", index]
+    let made = try Program.run(build + ["--index-type", "ivf", "--lists", "2", "--recall", "1"])
+    #expect(made.code == 0 && made.errors.contains("ivf, 2 lists"), "\(made.errors)")
+    let red = folder.file("photos/red0.png")
+    #expect(try query(red).map { $0.map(\.path) } == query(red, "--exact").map { $0.map(\.path) })
+    #expect(try query(red, "--effort", "1", "--top", "1")[0][0].path == red)
+
+    try write("photos/other.png", 2, 7)
+    let renewed = try Program.run(build)
+    #expect(renewed.code == 0 && renewed.errors.contains("ivf, 2 lists"), "\(renewed.errors)")
+    #expect(try query(red, "--effort", "2")[0].count == 9)
+
+    let files = try FileManager.default.contentsOfDirectory(atPath: index)
+    let name = try #require(files.first { $0.hasSuffix(".faiss") })
+    var bytes = try [UInt8](Data(contentsOf: URL(fileURLWithPath: "\(index)/\(name)")))
+    bytes[100] ^= 1
+    try folder.write("index/\(name)", bytes)
+    let refused = try Program.run(["search", "query", red, "--index", index])
+    #expect(refused.code == 3 && refused.errors.contains("checksum"), "\(refused.errors)")
+    #expect(try query(red, "--exact")[0][0].path == red)
+
+    #expect(try Program.run(build + ["--index-type", "exact"]).code == 0)
+    #expect(!FileManager.default.fileExists(atPath: "\(index)/\(name)"))
+    #expect(try query(red, "--top", "1")[0][0].path == red)
+  }
+
   @Test("mistakes give one clear line and their exit code")
   func mistakes() throws {
     let index = folder.file("index")
@@ -94,6 +123,9 @@ struct SearchCommandTests {
     for (arguments, code, says) in [
       (queryIndex + [folder.file("nowhere")], 5, "search build"),
       (queryIndex + [index, "--top", "0"], 2, "--top is 0"),
+      (build + ["--links", "8"], 2, "--links needs --index-type hnsw"),
+      (build + ["--index-type", "ivf", "--lists", "1000"], 2, "at most one per row"),
+      (build + ["--index-type", "ivf-pq"], 2, "at least 256 rows"),
       (queryIndex + [index, "--crop", "100,0,20,20"], 2, "does not lie in"),
       (
         queryIndex + [index, "--rerank", "2", "--model", "dinov2_vits14", "--random-weights"], 2,

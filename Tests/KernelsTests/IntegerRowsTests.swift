@@ -77,6 +77,23 @@ struct IntegerRowsTests {
     #expect(abs(found[3] / -3e-12 - 1) < 1e-3)
   }
 
+  @Test("rows are packed alike by all instruction sets, as units without their length")
+  func units() {
+    let columns = 37
+    let values = wave(20 * columns, 0.43)
+    var targets: [[Float]] = []
+    for level in Self.levels {
+      let rows = IntegerRows(count: 20, columns: columns)
+      values.withUnsafeBufferPointer { rows.write($0, at: 0, asUnits: true, level: level) }
+      let target = FloatBuffer(count: 32 * 32)
+      rows.products(0..<20, with: 0..<20, of: rows, level: level, into: target)
+      targets.append(target.array(0..<(20 * 32)))
+    }
+    for row in 0..<20 { #expect(abs(targets[0][row * 33] - 1) < 1e-3) }
+    // Sums of squares in another order may round a value to its other neighbour.
+    for (one, other) in zip(targets[0], targets[1]) { #expect(abs(one - other) < 1e-4) }
+  }
+
   @Test("parts of rows give the same bits as all", arguments: levels)
   func parts(level: ProcessorLevel) {
     let columns = 130

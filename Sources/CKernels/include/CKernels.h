@@ -142,9 +142,10 @@ enum { CK_INTEGER_GROUP = 16 };
 int64_t ck_integer_count(int64_t rows, int64_t columns);
 
 // Packs `count` rows, which become the rows from `first` on. Each is divided by its length and
-// multiplied by 32767, then rounded; `scales` [rows] undoes that. `packed` must be zero before.
-void ck_integer_pack(const float *rows, int64_t first, int64_t count, int64_t columns,
-                     int16_t *packed, float *scales);
+// multiplied by 32767, then rounded; `scales` [rows] undoes that, but for the length if `is_unit`.
+// `packed` must be zero before.
+void ck_integer_pack(ck_level level, const float *rows, int64_t first, int64_t count,
+                     int64_t columns, bool is_unit, int16_t *packed, float *scales);
 
 // Packed rows from the beginning of a group on. Packed rows and scales reach to the group's end.
 typedef struct ck_integer_rows {
@@ -157,6 +158,25 @@ typedef struct ck_integer_rows {
 // of the last group of b. By the calling thread alone.
 void ck_integer_products(ck_level level, ck_integer_rows a, ck_integer_rows b, int64_t columns,
                          float *y, int64_t ldy);
+
+// --- exact sums and scans (exact.c) --------------------------------------------------------------
+
+// Sums are kept in so many lanes: value i goes to lane i % 8. What is left after whole lanes is the
+// caller's.
+enum { CK_LANES = 8 };
+
+// sums[lane] = Σ a · b.
+void ck_dot(const float *a, const float *b, int64_t count, double *sums);
+// sums[lane] = Σ (row - point)².
+void ck_squared_distance(const float *row, const double *point, int64_t count, double *sums);
+// sums[i] += row[i], for all of them.
+void ck_accumulate(const float *row, int64_t count, double *sums);
+
+// The largest scores[i] - less[i].
+float ck_largest(const float *scores, const float *less, int64_t count);
+// The first i from `first` on with scores[i] - less[i] >= threshold, or count.
+int64_t ck_next_at_least(const float *scores, const float *less, int64_t first, int64_t count,
+                         float threshold);
 
 #ifdef __cplusplus
 }

@@ -1,3 +1,4 @@
+internal import Kernels
 internal import Torch
 
 /// Finds the nearest centroid of rows: a product of matrices sorts out, double precision decides.
@@ -9,8 +10,9 @@ struct CentroidSearch: Sendable {
   private let centroids: Centroids
   private let rows: ShiftedRows
   private let moved: ProductRows  // [K, D], less the shift
-  private let halfNorms: [Float]
-  private let longest: Float
+  /// `|c - s|² / 2` of each centroid, more and less the largest error of a score with it.
+  private let most: [Float]
+  private let least: [Float]
 
   /// Prepares centroids for rows.
   init(_ centroids: Centroids, for rows: ShiftedRows) throws(CurationError) {
@@ -23,8 +25,9 @@ struct CentroidSearch: Sendable {
     self.centroids = centroids
     self.rows = rows
     var moved: [Float] = []
-    var norms: [Float] = []
-    var longest = 0.0
+    var (most, least): ([Float], [Float]) = ([], [])
+    let longest = Double(rows.longest)
+    let inputError = Double(rows.precision.inputError(columns: columns))
     moved.reserveCapacity(count * columns)
     for index in 0..<count {
       var squared = 0.0
@@ -33,11 +36,15 @@ struct CentroidSearch: Sendable {
         moved.append(Float(difference))
         squared += difference * difference
       }
-      norms.append(Float(squared / 2))
-      longest = max(longest, squared.squareRoot())
+      // Roundings of D products and sums, of both shifted operands, of the half norm and of its
+      // subtraction, each at most 2^-24 of the magnitudes; and those of the operands of a product.
+      let length = squared.squareRoot()
+      let error =
+        length * (Double(columns + 16) * 0x1p-24 * (longest + length) + inputError * longest)
+      most.append(Float(squared / 2 + error).nextUp)
+      least.append(Float(squared / 2 - error).nextDown)
     }
-    halfNorms = norms
-    self.longest = Float(longest)
+    (self.most, self.least) = (most, least)
     let values = moved
     self.moved = try ProductRows(0..<count, columns: columns, rows.precision) {
       part throws(CurationError) in
@@ -71,12 +78,6 @@ struct CentroidSearch: Sendable {
   private func search(_ block: Range<Int>, into found: Nearest) throws(CurationError) {
     let points = try rows.exact(block)
     let shifted = try rows.shifted(block)
-    // Roundings of D products and sums, of both shifted operands, of the half norm and of its
-    // subtraction, each at most 2^-24 of the magnitudes; once for each of the two scores compared.
-    let lengths = rows.longest + longest
-    let error =
-      Float(rows.columns + 16) * 0x1p-24 * longest * lengths
-      + rows.precision.inputError(columns: rows.columns) * rows.longest * longest
     unsafe try shifted.forEachProduct(with: moved.all, wholeLines: true) {
       products, scores throws(TorchError) in
       unsafe try points.withFloats { points in
@@ -84,7 +85,7 @@ struct CentroidSearch: Sendable {
           let point = unsafe points.row(row, rows.columns)
           let line = row - products.rows.lowerBound
           let best = unsafe nearest(
-            to: point, scores, first: line * products.stride, error: error)
+            to: point, scores, first: line * products.stride)
           unsafe found.clusters[block.lowerBound + row] = Int32(best.cluster)
           unsafe found.distances[block.lowerBound + row] = best.squaredDistance
         }
@@ -93,34 +94,30 @@ struct CentroidSearch: Sendable {
   }
 
   private func nearest(
-    to point: UnsafeBufferPointer<Float>, _ scores: UnsafeRawPointer, first: Int, error: Float
+    to point: UnsafeBufferPointer<Float>, _ scores: UnsafeRawPointer, first: Int
   ) -> (cluster: Int, squaredDistance: Double) {
-    rows.precision == .bfloat16
-      ? unsafe nearest(to: point, scores, first: first, error: error, as: BFloat16Bits.self)
-      : unsafe nearest(to: point, scores, first: first, error: error, as: Float.self)
-  }
-
-  private func nearest<Element: ScoreElement>(
-    to point: UnsafeBufferPointer<Float>, _ scores: UnsafeRawPointer, first: Int, error: Float,
-    as type: Element.Type
-  ) -> (cluster: Int, squaredDistance: Double) {
-    let line = unsafe scores + first * MemoryLayout<Element>.size
-    return unsafe halfNorms.withUnsafeBufferPointer { norms in
-      let scan = unsafe ScoreScan<Element>(line, less: norms)
-      let threshold = scan.maximum - 2 * error
-      var best = (cluster: 0, squaredDistance: Double.infinity)
-      func look(_ cluster: Int) {
-        let distance = unsafe squaredDistance(point, cluster)
-        if distance < best.squaredDistance { best = (cluster, distance) }
-      }
-      // A product that overflowed sorts nothing out.
-      guard threshold.isFinite, error.isFinite else {
-        for cluster in 0..<centroids.count { look(cluster) }
-        return best
-      }
-      scan.forEach(atLeast: threshold, look)
-      return best
+    var best = (cluster: 0, squaredDistance: Double.infinity)
+    func look(_ cluster: Int) {
+      let distance = unsafe squaredDistance(point, cluster)
+      if distance < best.squaredDistance { best = (cluster, distance) }
     }
+    unsafe most.withUnsafeBufferPointer { most in
+      unsafe least.withUnsafeBufferPointer { least in
+        if rows.precision == .bfloat16 {
+          let line = unsafe scores + first * MemoryLayout<UInt16>.size
+          let scan = unsafe ScoreScan(line, less: most, to: least)
+          // A product that overflowed sorts nothing out.
+          guard scan.maximum.isFinite else { return (0..<centroids.count).forEach(look) }
+          scan.forEach(atLeast: scan.maximum, look)
+        } else {
+          let line = unsafe scores.assumingMemoryBound(to: Float.self) + first
+          let maximum = unsafe ExactSums.largest(line, less: most)
+          guard maximum.isFinite else { return (0..<centroids.count).forEach(look) }
+          unsafe ExactSums.forEach(atLeast: maximum, line, less: least, look)
+        }
+      }
+    }
+    return best
   }
 
   private func squaredDistance(_ row: UnsafeBufferPointer<Float>, _ cluster: Int) -> Double {

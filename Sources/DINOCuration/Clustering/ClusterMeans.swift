@@ -1,3 +1,4 @@
+internal import Kernels
 internal import Torch
 
 /// Sums of the rows of each cluster, in double precision and in the order of the rows.
@@ -29,9 +30,10 @@ struct ClusterMeans {
           let (sums, clusters) = unsafe (sums, Array(clusters))
           RowBlocks.inParallel(columns, minimum: 64) { part in
             for (row, cluster) in clusters.enumerated() {
-              let (from, to) = (row * columns, cluster * columns)
-              for column in part {
-                unsafe sums[to + column] += Double(values[from + column])
+              let (from, to) = (row * columns + part.lowerBound, cluster * columns)
+              let row = unsafe UnsafeBufferPointer(rebasing: values[from..<(from + part.count)])
+              if let first = sums.baseAddress {
+                unsafe ExactSums.accumulate(row, to: first + to + part.lowerBound)
               }
             }
           }

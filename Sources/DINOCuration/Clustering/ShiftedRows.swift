@@ -45,13 +45,14 @@ struct ShiftedRows: Sendable {
     let fits = isKept && matrix.rowCount <= RowCopy.mostBytes / bytes
     let rows = 0..<matrix.rowCount
     var longest = 0.0
+    let origin = shift.map { Double($0) }
     for block in RowBlocks(count: matrix.rowCount, size: 4096) {
       let values = try matrix.block(block)
       try CurationError.tensors { () throws(TorchError) in
         unsafe try values.withFloats { values in
           for row in 0..<block.count {
             let point = unsafe values.row(row, matrix.columns)
-            longest = max(longest, unsafe Self.squaredDistance(point, shift))
+            longest = max(longest, unsafe Self.squaredDistance(point, origin))
           }
         }
       }
@@ -103,7 +104,7 @@ struct ShiftedRows: Sendable {
   }
 
   private static func squaredDistance(
-    _ row: UnsafeBufferPointer<Float>, _ point: [Float]
+    _ row: UnsafeBufferPointer<Float>, _ point: [Double]
   ) -> Double {
     unsafe point.withUnsafeBufferPointer { point in
       unsafe ExactProducts.squaredDistance(row, point)

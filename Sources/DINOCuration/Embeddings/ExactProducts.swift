@@ -1,3 +1,4 @@
+internal import Kernels
 internal import Torch
 
 /// Sums over the columns of rows in double precision and in one fixed order.
@@ -10,20 +11,11 @@ enum ExactProducts {
     _ one: UnsafeBufferPointer<Float>, _ other: UnsafeBufferPointer<Float>
   ) -> Double {
     let count = Swift.min(one.count, other.count)
-    var sums = SIMD8<Double>.zero
-    var column = 0
-    while column + 8 <= count {
-      for lane in 0..<8 {
-        unsafe sums[lane] += Double(one[column + lane]) * Double(other[column + lane])
-      }
-      column += 8
-    }
     var rest = 0.0
-    while column < count {
+    for column in (count / ExactSums.lanes * ExactSums.lanes)..<count {
       unsafe rest += Double(one[column]) * Double(other[column])
-      column += 1
     }
-    return sums.sum() + rest
+    return unsafe ExactSums.dot(one, other).sum() + rest
   }
 
   /// The squared length of a row.
@@ -31,27 +23,17 @@ enum ExactProducts {
     unsafe dot(row, row)
   }
 
-  /// The squared distance of a row from a point, which may be in double precision.
-  static func squaredDistance<Value: BinaryFloatingPoint>(
-    _ row: UnsafeBufferPointer<Float>, _ point: UnsafeBufferPointer<Value>
+  /// The squared distance of a row from a point.
+  static func squaredDistance(
+    _ row: UnsafeBufferPointer<Float>, _ point: UnsafeBufferPointer<Double>
   ) -> Double {
     let count = Swift.min(row.count, point.count)
-    var sums = SIMD8<Double>.zero
-    var column = 0
-    while column + 8 <= count {
-      for lane in 0..<8 {
-        let difference = unsafe Double(row[column + lane]) - Double(point[column + lane])
-        sums[lane] += difference * difference
-      }
-      column += 8
-    }
     var rest = 0.0
-    while column < count {
-      let difference = unsafe Double(row[column]) - Double(point[column])
+    for column in (count / ExactSums.lanes * ExactSums.lanes)..<count {
+      let difference = unsafe Double(row[column]) - point[column]
       rest += difference * difference
-      column += 1
     }
-    return sums.sum() + rest
+    return unsafe ExactSums.squaredDistance(row, point).sum() + rest
   }
 }
 

@@ -17,10 +17,11 @@ struct ProductRows: Sendable {
   ///   - rows: Which rows.
   ///   - columns: The number of values of a row.
   ///   - precision: What rows are rounded to.
+  ///   - asUnits: Whether integers stand for rows scaled to length 1.
   ///   - block: Reads a range of rows, float32, contiguous.
   /// - Throws: What `block` throws.
   init(
-    _ rows: Range<Int>, columns: Int, _ precision: UnitRows.Precision,
+    _ rows: Range<Int>, columns: Int, _ precision: UnitRows.Precision, asUnits: Bool = false,
     _ block: (Range<Int>) throws(CurationError) -> Tensor
   ) throws(CurationError) {
     count = rows.count
@@ -33,7 +34,9 @@ struct ProductRows: Sendable {
       let first = rows.lowerBound + part.lowerBound
       let values = try block(first..<(first + part.count))
       try CurationError.tensors { () throws(TorchError) in
-        unsafe try values.withFloats { unsafe copy.write($0, at: part.lowerBound) }
+        unsafe try values.withFloats {
+          unsafe copy.write($0, at: part.lowerBound, asUnits: asUnits)
+        }
       }
     }
     form = .integers(copy)

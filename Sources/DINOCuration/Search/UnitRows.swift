@@ -54,20 +54,24 @@ struct UnitRows: Sendable {
     self.rows = rows
     self.precision = precision
     let fits = rows.count <= RowCopy.mostBytes / (matrix.columns * precision.dtype.byteCount)
-    kept =
-      fits
-      ? try ProductRows(rows, columns: matrix.columns, precision) { part throws(CurationError) in
-        try matrix.unitBlock(part)
-      } : nil
+    kept = fits ? try Self.copy(matrix, rows, precision) : nil
   }
 
   /// A range of the rows of the matrix.
   func block(_ part: Range<Int>) throws(CurationError) -> ProductRows.Block {
     let place = (part.lowerBound - rows.lowerBound)..<(part.upperBound - rows.lowerBound)
     if let block = kept?.block(place) { return block }
-    let read = try ProductRows(part, columns: matrix.columns, precision) {
-      part throws(CurationError) in try matrix.unitBlock(part)
+    return try Self.copy(matrix, part, precision).all
+  }
+
+  private static func copy(
+    _ matrix: EmbeddingMatrix, _ rows: Range<Int>, _ precision: Precision
+  ) throws(CurationError) -> ProductRows {
+    // Integers are scaled when they are made.
+    let isScaled = precision == .integers
+    return try ProductRows(rows, columns: matrix.columns, precision, asUnits: isScaled) {
+      part throws(CurationError) in
+      isScaled ? try matrix.storedBlock(part) : try matrix.unitBlock(part)
     }
-    return read.all
   }
 }

@@ -8,6 +8,7 @@ extension TrainingConfig {
     "student.arch": ConfigChoice(names(Student.Arch.self)),
     "student.ffn_layer": ConfigChoice(
       [FFNLayer.mlp, .swiGLU, .swiGLUFused].map(\.rawValue)),
+    "student.initialization": ConfigChoice(names(Student.Initialization.self)),
     "optim.scaling_rule": ConfigChoice(names(Optim.ScalingRule.self)),
     "optim.optimizer": ConfigChoice(names(Optim.Algorithm.self)),
     "quirks": ConfigChoice(QuirkSelection.names, listOf: names(Quirk.self)),

@@ -50,6 +50,7 @@ extension TrainingConfig {
     config.student.patchSize = 14
     config.student.dropPathRate = 0
     config.student.layerscale = 1
+    config.student.initialization = .whitened
     config.crops.globalSize = 70
     config.crops.localSize = 28
     config.crops.localNumber = 4

@@ -17,6 +17,15 @@ extension TrainingConfig {
       case giant2 = "vit_giant2"
     }
 
+    /// What first weights are.
+    public enum Initialization: String, CaseIterable, Codable, Sendable {
+      /// Random, as Meta's.
+      case random
+      /// The patch embedding whitens the images' patches; attention and positions start as trained ones
+      /// tend to look.
+      case whitened
+    }
+
     /// The sizes, as far as the following keys do not say otherwise.
     public var arch = Arch.large
     /// Side of a patch in pixels.
@@ -29,6 +38,8 @@ extension TrainingConfig {
     public var dropPathUniform = true
     /// A checkpoint that the student starts from; empty for a random start.
     public var pretrainedWeights = ""
+    /// Ours: what the weights of a student without a checkpoint are before the first step.
+    public var initialization = Initialization.random
     /// The feed-forward network.
     public var ffnLayer = FFNLayer.mlp
     /// Groups that the names of blocks are written in; 0 for none.
@@ -64,6 +75,7 @@ extension TrainingConfig {
       case layerscale
       case dropPathUniform = "drop_path_uniform"
       case pretrainedWeights = "pretrained_weights"
+      case initialization
       case ffnLayer = "ffn_layer"
       case blockChunks = "block_chunks"
       case qkvBias = "qkv_bias"

@@ -78,6 +78,9 @@ extension TrainingConfig {
       "student.embed_dim \(model.embedDim), student.depth \(model.depth) or "
         + "student.num_register_tokens \(model.numRegisterTokens) is beyond 65536, 10000 or 10000")
     list.notNegative(student.layerscale, "student.layerscale")
+    list.demand(
+      student.pretrainedWeights.isEmpty || student.initialization == .random,
+      "student.pretrained_weights is set, and student.initialization is whitened; leave one out")
     list.atLeast(0, student.blockChunks, "student.block_chunks")
     list.notNegative(student.interpolateOffset, "student.interpolate_offset")
     // The model's own names for keys that are called otherwise here.

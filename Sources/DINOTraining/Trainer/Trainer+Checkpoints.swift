@@ -56,7 +56,7 @@ extension Trainer {
   func restore() throws {
     guard let newest = try files.newestCheckpoint() else {
       try files.begin(config)
-      return try loadPretrainedWeights()
+      return try setFirstWeights()
     }
     for rejected in newest.rejected {
       services.onEvent(.warning("a damaged checkpoint is passed over: \(rejected.reason)"))
@@ -80,10 +80,14 @@ extension Trainer {
     services.onEvent(.resumed(iteration: state.iteration))
   }
 
-  /// Starts both networks from the backbone of a file.
-  private func loadPretrainedWeights() throws {
+  /// Starts both networks from the backbone of a file or from the images, if the settings say so.
+  private func setFirstWeights() throws {
     let path = config.student.pretrainedWeights
-    guard !path.isEmpty else { return }
+    guard !path.isEmpty else {
+      guard config.student.initialization == .whitened else { return }
+      try WhitenedStart(config).set(training.student.parameters, from: images)
+      return try training.copyStudentToTeacher()
+    }
     let file = try WeightFile(path: path)
     let expectation = ModelExpectation(name: "student.arch", config: config.modelConfig)
     let backbone = try VisionTransformer.load(file, expecting: expectation)
