@@ -26,18 +26,29 @@ extension EmbeddingMatrix {
     }
   }
 
-  /// Whether all rows lie in one place in single precision.
-  var isOneFloatPart: Bool { parts.count == 1 && parts[0].tensor.scalarType == .float32 }
+  /// Whether all rows are stored in single precision.
+  var isStoredAsFloats: Bool { parts.allSatisfy { $0.tensor.scalarType == .float32 } }
 
-  /// The values of a row where they are stored; nil unless all rows lie in one place in single precision.
+  /// The values of a row where they are stored; nil unless that is in single precision.
   func floatRow(_ row: Int) -> UnsafeBufferPointer<Float>? {
-    guard isOneFloatPart, row >= 0, row < rowCount else { return nil }
-    return unsafe parts[0].tensor.bytes.assumingMemoryBound(to: Float.self).row(row, columns)
+    guard let part = part(of: row), part.tensor.scalarType == .float32 else { return nil }
+    return unsafe part.tensor.bytes.assumingMemoryBound(to: Float.self)
+      .row(row - part.rows.lowerBound, columns)
+  }
+
+  /// The part that holds a row.
+  private func part(of row: Int) -> Part? {
+    var (low, high) = (0, parts.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if parts[middle].rows.upperBound <= row { low = middle + 1 } else { high = middle }
+    }
+    return low < parts.count && parts[low].rows.contains(row) ? parts[low] : nil
   }
 
   /// Appends the values of a row as they are stored.
   func appendRow(_ row: Int, to values: inout [Float]) throws(CurationError) {
-    guard row >= 0, let part = parts.first(where: { $0.rows.contains(row) }) else {
+    guard let part = part(of: row) else {
       throw .usage(problem: "\(source): row \(row) was asked for; there are \(rowCount)")
     }
     let first = (row - part.rows.lowerBound) * columns

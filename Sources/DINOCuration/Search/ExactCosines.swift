@@ -11,7 +11,7 @@ struct ExactCosines: Sendable {
     self.matrix = matrix
     let fits = matrix.rowCount <= RowCopy.mostBytes / (4 * matrix.columns)
     copy =
-      fits && !matrix.isOneFloatPart
+      fits && !matrix.isStoredAsFloats
       ? try RowCopy(0..<matrix.rowCount, columns: matrix.columns, as: .float32) {
         part throws(CurationError) in try matrix.storedBlock(part)
       } : nil
