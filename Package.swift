@@ -56,7 +56,11 @@ let package = Package(
     // Faiss (Debian's libfaiss-dev); its products of matrices come from libtorch.
     .target(
       name: "CFaiss", dependencies: ["CLibTorch"], cxxSettings: [.headerSearchPath("openmp")],
-      linkerSettings: [.linkedLibrary("faiss"), .linkedLibrary("gomp")]),
+      linkerSettings: [
+        .linkedLibrary("faiss"), .linkedLibrary("gomp"),
+        // Faiss's own is compiled without vectors (see inner_product.c); no library product holds this.
+        .unsafeFlags(["-Xlinker", "--wrap=_ZN5faiss18fvec_inner_productEPKfS1_m"]),
+      ]),
     .target(name: "Imaging", dependencies: ["CVips", "CResample"], swiftSettings: common),
     .target(
       name: "DINOModels", dependencies: ["Torch", "CheckpointFormats"], swiftSettings: safe),
