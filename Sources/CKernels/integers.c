@@ -1,4 +1,4 @@
-// Products of rows that are rounded to 16-bit integers: twice as many a cycle as of 32-bit floats.
+// Products of rows that are rounded to 16-bit integers: more of them a cycle than of 32-bit floats.
 //
 // Rows lie in groups of 16: two columns of each row, the next two columns, and so on. The same form
 // serves both operands: four rows of one meet sixteen of the other.

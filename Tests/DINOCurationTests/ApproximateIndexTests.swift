@@ -56,6 +56,8 @@ struct ApproximateIndexTests {
     var modest = recipe
     modest.recall = 0.01
     #expect(try index.tuned(for: matrix, modest).effort <= tuning.effort)
+    // A given effort is measured as it is.
+    #expect(try index.tuned(for: matrix, modest, effort: tuning.effort) == tuning)
   }
 
   @Test("does not depend on the number of threads", arguments: recipes())

@@ -1,7 +1,9 @@
 import CheckpointFormats
+import DINOData
 import DINOModels
 import DINOTestSupport
 import Foundation
+import Imaging
 import Testing
 import Torch
 
@@ -52,4 +54,16 @@ extension Golden {
 func relativeDifference(_ got: Tensor, _ wanted: Tensor) throws -> Double {
   let scale = try Swift.max(wanted.detached().abs().max().item(), 1e-12)
   return try (got.detached() - wanted.detached()).abs().max().item() / scale
+}
+
+extension TemporaryFolder {
+  /// Writes rendered scenes, `0.png` and so on.
+  func writeScenes(_ name: String, count: Int, side: Int, seed: UInt64) throws {
+    let renderer = SceneRenderer(seed: seed)
+    for index in 0..<count {
+      let picture = try renderer.render(
+        renderer.scene(at: index), size: Size(height: side, width: side))
+      try write("\(name)/\(index).png", ImageEncoder().encode(picture.image, as: .png))
+    }
+  }
 }

@@ -191,17 +191,18 @@ internal import Torch
   /// - Parameters:
   ///   - matrix: The rows that the index was made of.
   ///   - recipe: Its recipe, which names the recall.
+  ///   - fixed: An effort whose recall is measured in place of a search for one.
   /// - Returns: The effort, and the recall that was measured with it.
   /// - Throws: ``CurationError`` if memory is short.
   public func tuned(
-    for matrix: EmbeddingMatrix, _ recipe: IndexRecipe
+    for matrix: EmbeddingMatrix, _ recipe: IndexRecipe, effort fixed: Int? = nil
   ) throws(CurationError) -> Tuning {
     var random = CounterRandom(seed: recipe.seed, stream: Purpose.sample.rawValue)
     let sample = random.choose(512, of: Array(0..<matrix.rowCount)).sorted()
     let queries = try matrix.selecting(sample)
     let exact = try CosineSearch(matrix).nearest(to: queries, count: Self.judged + 1)
     let most = facts.links > 0 ? min(max(facts.rows, 1), 8192) : facts.lists
-    var effort = min(facts.links > 0 ? 16 : 1, most)
+    var effort = fixed ?? min(facts.links > 0 ? 16 : 1, most)
     while true {
       let found = try nearest(
         to: queries, in: matrix, count: Self.judged + 1, effort: effort)
@@ -212,7 +213,9 @@ internal import Torch
         wanted += truth.count
       }
       let recall = wanted > 0 ? Double(hits) / Double(wanted) : 1
-      if recall >= recipe.recall || effort >= most { return Tuning(effort: effort, recall: recall) }
+      guard fixed == nil, recall < recipe.recall, effort < most else {
+        return Tuning(effort: effort, recall: recall)
+      }
       effort = min(2 * effort, most)
     }
   }

@@ -8,10 +8,10 @@ internal import Torch
 /// Source: Oquab et al., 2023, section 3 (self-supervised image retrieval).
 ///
 /// Blocks of queries meet blocks of the pool in products of matrices, in bfloat16 or 16-bit integers where
-/// the processor multiplies them faster; the `[Q, N]` similarities are never held whole, and those of a pool with itself are
-/// computed once for both directions. The products only sort out, by a bound of their error: what
-/// could be among the nearest is computed once more in double precision and rounded to float32, and that
-/// decides. So the result is a function of the embeddings alone: it does not depend on the
+/// the processor multiplies them faster; the `[Q, N]` similarities are never held whole, and those of a
+/// pool with itself are computed once for both directions. The products only sort out, by a bound of their
+/// error: what could be among the nearest is computed once more in double precision and rounded to
+/// float32, and that decides. So the result is a function of the embeddings alone: it does not depend on the
 /// sizes of blocks, on the number of threads or on the processor. Rows of equal similarity are in order of
 /// their number.
 public struct CosineSearch: Sendable {

@@ -127,14 +127,13 @@ struct SearchNearest: AsyncParsableCommand {
   private struct Index {
     let rows: ApproximateIndex
     let seconds: Double
-    var tuning: ApproximateIndex.Tuning
+    let tuning: ApproximateIndex.Tuning
 
     init(_ matrix: EmbeddingMatrix, _ recipe: IndexRecipe, effort: Int?) throws {
       let start = ContinuousClock.now
       rows = try ApproximateIndex(matrix, recipe)
       seconds = (ContinuousClock.now - start) / .seconds(1)
-      tuning = try rows.tuned(for: matrix, recipe)
-      if let effort { tuning.effort = effort }
+      tuning = try rows.tuned(for: matrix, recipe, effort: effort)
     }
   }
 

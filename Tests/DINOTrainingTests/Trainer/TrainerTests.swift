@@ -14,14 +14,7 @@ struct TrainerTests {
 
   init() throws {
     folder = try TemporaryFolder()
-    let renderer = SceneRenderer(seed: 3)
-    try FileManager.default.createDirectory(
-      atPath: folder.file("images"), withIntermediateDirectories: true)
-    for index in 0..<24 {
-      let picture = try renderer.render(
-        renderer.scene(at: index), size: Size(height: 40, width: 40))
-      try ImageEncoder().write(picture.image, to: folder.file("images/\(index).png"))
-    }
+    try folder.writeScenes("images", count: 24, side: 40, seed: 3)
   }
 
   private func config(

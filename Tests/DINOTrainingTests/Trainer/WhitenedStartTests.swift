@@ -15,14 +15,7 @@ struct WhitenedStartTests {
 
   init() throws {
     folder = try TemporaryFolder()
-    let renderer = SceneRenderer(seed: 5)
-    try FileManager.default.createDirectory(
-      atPath: folder.file("images"), withIntermediateDirectories: true)
-    for index in 0..<40 {
-      let picture = try renderer.render(
-        renderer.scene(at: index), size: Size(height: 48, width: 48))
-      try ImageEncoder().write(picture.image, to: folder.file("images/\(index).png"))
-    }
+    try folder.writeScenes("images", count: 40, side: 48, seed: 5)
     try folder.write("images/broken.png", Array("no image".utf8))
   }
 
