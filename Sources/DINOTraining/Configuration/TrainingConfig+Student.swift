@@ -21,8 +21,8 @@ extension TrainingConfig {
     public enum Initialization: String, CaseIterable, Codable, Sendable {
       /// Random, as Meta's.
       case random
-      /// The patch embedding whitens the images' patches; attention and positions start as trained ones
-      /// tend to look.
+      /// Computed from the images, block by block: whitened patches, thresholds, regions whose whitened
+      /// components the class token holds (`docs/training.md`).
       case whitened
     }
 

@@ -81,6 +81,11 @@ extension TrainingConfig {
     list.demand(
       student.pretrainedWeights.isEmpty || student.initialization == .random,
       "student.pretrained_weights is set, and student.initialization is whitened; leave one out")
+    if student.initialization == .whitened {
+      for problem in WhitenedStart.problems(model) {
+        list.demand(false, "student.initialization is whitened: \(problem)")
+      }
+    }
     list.atLeast(0, student.blockChunks, "student.block_chunks")
     list.notNegative(student.interpolateOffset, "student.interpolate_offset")
     // The model's own names for keys that are called otherwise here.

@@ -4,183 +4,181 @@ internal import Glibc
 internal import Imaging
 internal import Torch
 
-/// First weights that follow from the images and from what trained attention looks like.
+/// First weights that follow from the images, block by block, without a label and without a step.
 ///
-/// - The patch embedding makes the principal components of normalised patches alike in size and turns them
-///   by a random rotation: `W = Q (Λ + ε)^(-1/2) Uᵀ`, `b = -W μ`. A random projection would pass on little
-///   but the brightness of a patch, which has nearly all of the variance.
-/// - Queries meet keys by `0.7 Z + 0.7 I`, values pass to the output by `0.4 Z - 0.4 I`, with `Z` normal of
-///   variance `1 / D`.
-/// - Positions are sines and cosines of both coordinates, of half their size.
+/// Before its first step the network already computes what a small data set can tell by its statistics
+/// alone; training goes on from there:
 ///
-/// Source: Trockman and Kolter, 2023 (Mimetic Initialization of Self-Attention Layers) for attention and
-/// positions; whitening as in Coates, Ng, Lee, 2011.
+/// - The patch embedding gives the principal components of patches, alike in size.
+/// - The first feed-forward network recodes them: `gelu(±z - θ)` of contrast-normalised components, again
+///   in principal components.
+/// - In every later block each head of the class token looks at one region of the image: attention from
+///   `q = 2c`, `k = p` and `-|p|²` is a Gaussian window around `c`. All heads together write the regions'
+///   principal components, half whitened, into the class token. Patches attend to the class token, from
+///   which nothing is read at first, so that they stay as they are.
+/// - The last feed-forward network takes a constant away that made the length of patches alike.
+///
+/// What else there is stays random. The parts live in subspaces of a ``ResidualSpace``.
+///
+/// Source: Krähenbühl, Doersch, Donahue, Darrell, 2016 (data-dependent initialisation); Coates, Lee, Ng,
+/// 2011 (whitened patches, thresholds and pooled regions).
 struct WhitenedStart {
-  /// The most images that patches are taken from.
-  private static let mostImages = 2048
+  /// The most images that statistics are taken from.
+  static let mostImages = 4096
+  /// The most bytes of their crops.
+  static let mostBytes = 256 << 20
   /// Patches of an image.
-  private static let patchesPerImage = 16
+  static let patchesPerImage = 16
+  /// Images that go through the first block at once.
+  private static let batch = 256
+
+  /// Sizes of the parts; lengths are those of tokens.
+  enum Scale {
+    /// θ of the recoding, and what contrast is multiplied by before.
+    static let threshold = 0.5
+    static let gain = 1.5
+    /// What contrast normalisation adds to the mean square of a patch's components.
+    static let contrastFloor = 0.8
+    /// Root mean square of what class tokens collect, and of recoded patches.
+    static let content = 2.0
+    /// Size of positions.
+    static let position = 3.0
+    /// What tells the class token from patches, and what makes patches alike in length, over `√D`.
+    static let classFlag = 0.5
+    static let patchFlag = 1.8
+    /// Logit of the class token for patches, and of it for itself.
+    static let sink = 6.0
+    static let itself = -7.0
+    /// Standard deviation of a window, over the side of its cell.
+    static let window = 0.375
+    /// The widest input of the last principal components.
+    static let mostPooled = 2048
+  }
 
   private let side: Int
   private let patch: Int
-  private let headWidth: Int
+  private let model: VisionTransformerConfig
   private let seed: UInt64
 
-  /// Describes the crops of a run.
+  /// Describes the crops and the network of a run.
   init(_ config: TrainingConfig) {
     side = config.crops.globalSize
     patch = config.student.patchSize
-    headWidth = config.modelConfig.embedDim / config.modelConfig.numHeads
+    model = config.modelConfig
     seed = UInt64(truncatingIfNeeded: config.train.seed)
+  }
+
+  /// What a configuration lacks for these weights, a line each.
+  static func problems(_ model: VisionTransformerConfig) -> [String] {
+    var problems: [String] = []
+    if model.ffnLayer.isGated || !model.ffnBias {
+      problems.append("student.ffn_layer has to be mlp, with biases")
+    }
+    if !model.qkvBias { problems.append("student.qkv_bias has to be true") }
+    if model.depth < 2 { problems.append("student.depth is \(model.depth), expected 2 at least") }
+    if model.embedDim < 32 || model.embedDim / model.numHeads < 4 {
+      problems.append("student.embed_dim has to be 32 at least, and 4 a head")
+    }
+    if model.ffnHiddenDim < model.embedDim {
+      problems.append("student.mlp_ratio has to be 1 at least")
+    }
+    return problems
   }
 
   /// Sets the weights of a network's backbone.
   ///
   /// - Parameters:
   ///   - parameters: All parameters.
-  ///   - images: Where patches are taken from; those that cannot be read are passed over.
+  ///   - images: Where statistics are taken from; those that cannot be read are passed over.
   /// - Throws: `DataError` if no image can be read, `TorchError` if memory is short.
   func set(_ parameters: ParameterStore, from images: TrainingImages) throws {
-    let patches = try patches(of: images)
-    try withoutGradient { () throws(TorchError) in
-      let generator = try Generator(seed: StepSeed.mix(seed ^ 0x5748_4954))
-      try setPatchEmbedding(parameters, patches, generator)
-      for parameter in parameters.parameters where parameter.name.hasSuffix(".attn.qkv.weight") {
-        let output = parameter.name.replacing(".attn.qkv.", with: ".attn.proj.")
-        guard let output = parameters[output]?.value else { continue }
-        try setAttention(parameter.value, output, generator)
-      }
-      if let positions = parameters["backbone.pos_embed"]?.value { try setPositions(positions) }
+    let crops = try crops(of: images)
+    let patches = try patches(of: crops)
+    let generator = try Generator(seed: StepSeed.mix(seed ^ 0x5748_4954))
+    let network = try WhitenedNetwork(
+      parameters, model: model, grid: side / patch, patchValues: 3 * patch * patch, generator)
+    try withoutGradient { () throws(TorchError) in try network.setPatches(patches) }
+    let tokens = try crops.chunks(of: Self.batch).map { chunk in
+      let pixels = try pixels(of: chunk)
+      return try withoutGradient { () throws(TorchError) in try network.recoded(pixels) }
     }
+    try withoutGradient { () throws(TorchError) in try network.setRegions(tokens) }
   }
 
-  // MARK: - Patches
+  // MARK: - Images
 
-  /// Patches of evenly spread images, one a row.
-  private func patches(of images: TrainingImages) throws -> Tensor {
-    let count = min(images.count, Self.mostImages)
-    let preprocessing = Preprocessing(resize: side, crop: Size(height: side, width: side))
-    var rows: [Float] = []
-    var read = 0
-    var pixels = [Float](repeating: 0, count: 3 * side * side)
-    for number in 0..<count {
+  /// Crops of evenly spread images.
+  private func crops(of images: TrainingImages) throws -> [PixelBuffer] {
+    let most = min(Self.mostImages, max(1, Self.mostBytes / (3 * side * side)))
+    let count = min(images.count, most)
+    let preprocessing = preprocessing
+    let crops = (0..<count).compactMap { number in
       let reference = images.references[number * images.count / count]
-      guard let image = try? preprocessing.crop(reference.decode()) else { continue }
-      try unsafe pixels.withUnsafeMutableBufferPointer { buffer in
-        try unsafe preprocessing.normalize(image, into: buffer)
-      }
-      for place in 0..<Self.patchesPerImage {
-        append(patchOf: pixels, number: number * Self.patchesPerImage + place, to: &rows)
-      }
-      read += 1
+      return try? preprocessing.crop(reference.decode())
     }
-    guard read > 0 else {
+    guard !crops.isEmpty else {
       throw DataError.unusable(
         place: images.references.first?.displayName ?? "images",
         problem: "none of \(count) images could be read")
     }
-    return try Tensor(rows, [read * Self.patchesPerImage, 3 * patch * patch])
+    return crops
+  }
+
+  private var preprocessing: Preprocessing {
+    Preprocessing(resize: side, crop: Size(height: side, width: side))
+  }
+
+  /// Normalised pixels, `[B, 3, side, side]`.
+  private func pixels(of crops: ArraySlice<PixelBuffer>) throws -> Tensor {
+    let length = 3 * side * side
+    var values = [Float](repeating: 0, count: crops.count * length)
+    let preprocessing = preprocessing
+    for (index, crop) in crops.enumerated() {
+      try unsafe values.withUnsafeMutableBufferPointer { buffer in
+        let part = unsafe buffer[(index * length)..<((index + 1) * length)]
+        try unsafe preprocessing.normalize(crop, into: UnsafeMutableBufferPointer(rebasing: part))
+      }
+    }
+    return try Tensor(values, [crops.count, 3, side, side])
+  }
+
+  /// Patches at random places, one a row, `[M, 3 P²]`.
+  private func patches(of crops: [PixelBuffer]) throws -> Tensor {
+    let parts = try crops.indices.chunks(of: Self.batch).map { indices in
+      let values = try pixels(of: crops[indices.startIndex..<indices.endIndex]).floats()
+      var rows: [Float] = []
+      for (index, number) in indices.enumerated() {
+        for place in 0..<Self.patchesPerImage {
+          let from = index * 3 * side * side
+          append(
+            patchOf: values[from..<(from + 3 * side * side)],
+            number: number * Self.patchesPerImage + place, to: &rows)
+        }
+      }
+      return try Tensor(rows, [indices.count * Self.patchesPerImage, 3 * patch * patch])
+    }
+    return try Tensor.cat(parts)
   }
 
   /// Appends a patch at a place that follows from its number.
-  private func append(patchOf pixels: [Float], number: Int, to rows: inout [Float]) {
+  private func append(patchOf pixels: ArraySlice<Float>, number: Int, to rows: inout [Float]) {
     let draw = StepSeed.mix(seed ^ StepSeed.mix(UInt64(number)))
     let span = UInt64(side - patch + 1)
     let (top, left) = (Int(draw >> 32 % span), Int((draw & 0xFFFF_FFFF) % span))
     for channel in 0..<3 {
       for row in top..<(top + patch) {
-        let start = (channel * side + row) * side + left
+        let start = pixels.startIndex + (channel * side + row) * side + left
         rows += pixels[start..<(start + patch)]
       }
     }
   }
+}
 
-  private func setPatchEmbedding(
-    _ parameters: ParameterStore, _ patches: Tensor, _ generator: Generator
-  ) throws(TorchError) {
-    guard let weight = parameters["backbone.patch_embed.proj.weight"]?.value,
-      let bias = parameters["backbone.patch_embed.proj.bias"]?.value
-    else { return }
-    let width = weight.shape[0]
-    let rows = try patches.to(dtype: .float64)
-    let mean = try rows.mean(dim: 0, keepDim: true)
-    let centred = try rows - mean
-    let covariance = try centred.transpose(0, 1).matmul(centred) / Double(rows.shape[0])
-    let (values, vectors) = try covariance.symmetricEigen()  // ascending
-    let length = values.shape[0]
-    let kept = (length - min(width, length))..<length
-    let variances = try values.narrow(dim: 0, kept).clamped(from: 0)
-    // Twice the smallest kept variance: what is mostly noise is not blown up.
-    let floor = try (variances.narrow(dim: 0, 0..<1) * 2).clamped(from: 1e-12)
-    let scaled = try vectors.narrow(dim: 1, kept) / (variances + floor).sqrt()  // [P, k]
-    let rotation = try Self.rotation(width, generator).narrow(dim: 1, 0..<kept.count)  // [D, k]
-    let matrix = try rotation.matmul(scaled.transpose(0, 1))  // [D, P]
-    try weight.copy(from: matrix.reshape(weight.shape).to(dtype: .float32))
-    let shift = try -matrix.matmul(mean.transpose(0, 1))
-    try bias.copy(from: shift.reshape(bias.shape).to(dtype: .float32))
-  }
-
-  /// A random orthogonal matrix: the eigenvectors of a random symmetric one.
-  private static func rotation(
-    _ width: Int, _ generator: Generator
-  ) throws(TorchError) -> Tensor {
-    let random = try Tensor.randn([width, width], generator: generator, dtype: .float64)
-    return try (random + random.transpose(0, 1)).symmetricEigen().vectors
-  }
-
-  // MARK: - Attention and positions
-
-  private func setAttention(
-    _ weights: Tensor, _ output: Tensor, _ generator: Generator
-  ) throws(TorchError) {
-    let width = output.shape[0]
-    for first in stride(from: 0, to: width, by: headWidth) {
-      let (left, right) = try Self.factors(
-        noise: 0.7, identity: 0.7, width: width, rank: headWidth, generator)
-      try weights.narrow(dim: 0, first..<(first + headWidth)).copy(from: left.transpose(0, 1))
-      let keys = (width + first)..<(width + first + headWidth)
-      try weights.narrow(dim: 0, keys).copy(from: right.transpose(0, 1))
+extension RandomAccessCollection where Index == Int {
+  /// Consecutive parts of at most `length` elements.
+  fileprivate func chunks(of length: Int) -> [SubSequence] {
+    stride(from: startIndex, to: endIndex, by: length).map { start in
+      self[start..<Swift.min(start + length, endIndex)]
     }
-    let (left, right) = try Self.factors(
-      noise: 0.4, identity: -0.4, width: width, rank: width, generator)
-    try weights.narrow(dim: 0, (2 * width)..<(3 * width)).copy(from: right.transpose(0, 1))
-    try output.copy(from: left)
-  }
-
-  /// Two matrices `[D, rank]` whose product `A Bᵀ` is the best approximation of a random one.
-  private static func factors(
-    noise: Double, identity: Double, width: Int, rank: Int, _ generator: Generator
-  ) throws(TorchError) -> (Tensor, Tensor) {
-    let random = try Tensor.randn([width, width], generator: generator, dtype: .float64)
-    let one = try Tensor.zeros([width, width], dtype: .float64)
-    try one.fillDiagonal(identity)
-    let matrix = try random * (noise / Double(width).squareRoot()) + one
-    let (squares, vectors) = try matrix.transpose(0, 1).matmul(matrix).symmetricEigen()
-    let kept = (width - rank)..<width
-    let sizes = try squares.narrow(dim: 0, kept).clamped(from: 1e-24).sqrt()
-    let right = try vectors.narrow(dim: 1, kept)
-    let left = try matrix.matmul(right) / sizes
-    let roots = try sizes.sqrt()
-    return try ((left * roots).to(dtype: .float32), (right * roots).to(dtype: .float32))
-  }
-
-  private func setPositions(_ positions: Tensor) throws(TorchError) {
-    let width = positions.shape[2]
-    let grid = side / patch
-    guard width.isMultiple(of: 4), positions.shape[1] == grid * grid + 1 else { return }
-    let quarter = width / 4
-    var values: [Float] = []
-    for row in 0..<grid {
-      for column in 0..<grid {
-        for place in [row, column] {
-          let angles = (0..<quarter).map { index in
-            Double(place) * pow(10_000, -Double(index) / Double(quarter))
-          }
-          values += angles.map { Float(0.5 * sin($0)) } + angles.map { Float(0.5 * cos($0)) }
-        }
-      }
-    }
-    try positions.narrow(dim: 1, 1..<(grid * grid + 1))
-      .copy(from: Tensor(values, [1, grid * grid, width]))
   }
 }

@@ -73,48 +73,86 @@ struct WhitenedStartTests {
     try #require(model.parameters[name]).value
   }
 
-  private func trace(_ matrix: Tensor) throws -> Double {
-    let values = try matrix.floats()
-    let width = matrix.shape[0]
-    return (0..<width).reduce(0) { $0 + Double(values[$1 * width + $1]) }
+  /// Normalised pixels of an image, `[1, 3, 32, 32]`.
+  private func pixels(_ index: Int) throws -> Tensor {
+    let preprocessing = Preprocessing(resize: 32, crop: Size(height: 32, width: 32))
+    let image = try preprocessing.crop(
+      ImageDecoder().decode(path: folder.file("images/\(index).png")))
+    var pixels = [Float](repeating: 0, count: 3 * 32 * 32)
+    try pixels.withUnsafeMutableBufferPointer { try preprocessing.normalize(image, into: $0) }
+    return try Tensor(pixels, [1, 3, 32, 32])
   }
 
   @Test("the patch embedding makes the components of patches alike in size")
   func whitening() throws {
     let whitened = try spectrum(start("whitened", "whitened"))
     let random = try spectrum(start("random", "random"))
-    // ε is twice the smallest kept variance: the smallest becomes a third, the largest nearly 1.
+    // 29 of 64 coordinates hold components. Half the smallest kept variance is added to all: the smallest
+    // becomes two thirds, the largest nearly 1.
     #expect(whitened[0] > 0.5 && whitened[0] < 3)
-    #expect(whitened[31] / whitened[0] > 0.2)
-    #expect(random[31] / random[0] < 0.02)
+    #expect(whitened[28] / whitened[0] > 0.2)
+    #expect(whitened[29] < 1e-3)
+    #expect(random[28] / random[0] < 0.02)
   }
 
-  @Test("attention starts near the identity, positions are sines")
-  func attention() throws {
+  @Test("heads of the class token look at regions, patches at the class token")
+  func regions() throws {
     let model = try start("whitened", "run")
-    let (width, heads) = (model.config.embedDim, model.config.numHeads)
-    let head = width / heads
-    for block in 0..<model.config.depth {
-      let weights = try value(model, "blocks.\(block).attn.qkv.weight")
-      for first in stride(from: 0, to: width, by: head) {
-        let query = try weights.narrow(dim: 0, first..<(first + head))
-        let key = try weights.narrow(dim: 0, (width + first)..<(width + first + head))
-        let product = try query.transpose(0, 1).matmul(key)
-        // Of rank D / heads: a share of 0.7 D.
-        #expect(try trace(product) > 0.5 * 0.7 * Double(head))
+    // Two heads of two blocks: windows around (±1/2, ±1/2) of an image from -1 to 1, that is around the
+    // middle of four patches each.
+    for (block, top) in [(1, 0), (2, 2)] {
+      let weights = try model.attentionWeights(pixels(0), block: block).weights  // [1, H, N, N]
+      for (head, left) in [(0, 0), (1, 2)] {
+        let rows = try weights.select(dim: 0, 0).select(dim: 0, head)
+        let own = try rows.select(dim: 0, 0).floats()
+        let near = [0, 1].flatMap { row in
+          [0, 1].map { column in own[1 + (top + row) * 4 + left + column] }
+        }
+        #expect(near.reduce(0, +) > 0.8, "block \(block), head \(head): \(own)")
+        #expect(own[0] < 0.01)
+        let sink = try rows.narrow(dim: 0, 1..<17).select(dim: 1, 0).min().item()
+        #expect(sink > 0.8, "block \(block), head \(head)")
       }
-      let values = try weights.narrow(dim: 0, (2 * width)..<(3 * width))
-      let output = try value(model, "blocks.\(block).attn.proj.weight")
-      let product = try trace(output.matmul(values))
-      #expect(abs(product / (-0.4 * Double(width)) - 1) < 0.3)
     }
-    let positions = try value(model, "pos_embed").floats()
-    let first = Array(positions[width..<(2 * width)])
-    let quarter = width / 4
-    #expect(first[0..<quarter].allSatisfy { $0 == 0 })
-    #expect(first[quarter..<(2 * quarter)].allSatisfy { $0 == 0.5 })
-    // The second patch of the first row: its column is 1.
-    #expect(abs(positions[2 * width + 2 * quarter] - 0.5 * sin(1)) < 1e-6)
+  }
+
+  @Test("a patch depends on its own pixels, the class token on all, each region in its own way")
+  func tokens() throws {
+    let model = try start("whitened", "run")
+    let image = try pixels(1)
+    let changed = try image.clone()
+    try changed.narrow(dim: 2, 0..<8).narrow(dim: 3, 8..<16).multiply(inPlace: -1)
+    let mirrored = try image.flip(dims: [3])
+    let (before, after) = try (model.forwardFeatures(image), model.forwardFeatures(changed))
+    let difference = try (before.normalized - after.normalized).norm(dim: 2).floats()
+    // The second patch of the first row.
+    let others = Array(difference[1..<2] + difference[3...])
+    #expect(try difference[2] > 5 * (#require(others.max())))
+    #expect(difference[0] > 0.5)
+    #expect(try cosine(model(image), model(mirrored)) < 0.9)
+  }
+
+  private func cosine(_ first: Tensor, _ second: Tensor) throws -> Double {
+    try (first.normalized() * second.normalized()).sum().item()
+  }
+
+  @Test("class tokens tell apart what random ones mix up")
+  func classTokens() throws {
+    let images = try Tensor.cat((0..<40).map { try pixels($0) })
+    let spread = try ["whitened", "random"].map { initialization in
+      let tokens = try start(initialization, initialization)(images).normalized()
+      return try 1 - tokens.matmul(tokens.transpose(0, 1)).mean().item()
+    }
+    #expect(spread[0] > 5 * spread[1], "\(spread)")
+  }
+
+  @Test("a network without the parts that are set is refused")
+  func refusals() throws {
+    for change in ["student.ffn_layer=swiglu", "student.depth=1", "student.qkv_bias=false"] {
+      #expect(throws: ConfigurationError.self, "\(change)") {
+        try config("whitened").changed(by: [change]).validate()
+      }
+    }
   }
 
   @Test("the same images and seed give the same bits; other weights and a checkpoint do not mix")
