@@ -1,7 +1,8 @@
 """Compares what is learned in a given time: `dinov2 pretrain` with lightly-train's DINOv2.
 
-Both train the same model with the same settings on the same images. Afterwards images that were
-not trained on are classified by their nearest neighbours.
+Both train the same model on the same images with the same recipe; learning rate and areas of crops are
+those that suit the first weights of each. Afterwards images that were not trained on are classified by
+their nearest neighbours.
 """
 
 from __future__ import annotations

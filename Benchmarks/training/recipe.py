@@ -151,6 +151,8 @@ SPEED = Recipe(
 )  # fmt: skip
 
 # Our preset for a few thousand small images on a CPU, as it is.
+# Learning rate and areas of crops suit random first weights, which lightly-train starts from; our preset has
+# its own for those that it computes from the images.
 LEARNING = Recipe(
     preset="small-data",
     overrides=(),
