@@ -3,7 +3,28 @@ internal import Torch
 
 /// The weights that ``WhitenedStart`` sets, and the parts of the network that they depend on.
 struct WhitenedNetwork {
-  private typealias Scale = WhitenedStart.Scale
+  /// Sizes of the parts; lengths are those of tokens.
+  fileprivate enum Scale {
+    /// θ of the recoding, and what contrast is multiplied by before.
+    static let threshold = 0.5
+    static let gain = 1.5
+    /// What contrast normalisation adds to the mean square of a patch's components.
+    static let contrastFloor = 0.8
+    /// Root mean square of what class tokens collect, and of recoded patches.
+    static let content = 2.0
+    /// Size of positions.
+    static let position = 3.0
+    /// What tells the class token from patches, and what makes patches alike in length, over `√D`.
+    static let classFlag = 0.5
+    static let patchFlag = 1.8
+    /// Logit of the class token for patches, and of it for itself.
+    static let sink = 6.0
+    static let itself = -7.0
+    /// Standard deviation of a window, over the side of its cell.
+    static let window = 0.375
+    /// The widest input of the last principal components.
+    static let mostPooled = 2048
+  }
 
   private let parameters: ParameterStore
   private let model: VisionTransformerConfig
@@ -124,7 +145,7 @@ struct WhitenedNetwork {
   /// - Throws: `TorchError` if memory is short.
   func setRegions(_ batches: [Tensor]) throws(TorchError) {
     let patchFlag = try batches[0].matmul(space.patchFlag).mean().item()
-    // How much shorter normalisation makes patches.
+    // How much shorter normalisation makes patches, by the first images.
     let shrinking = patchFlag / (firstFlag + secondFlag)
     let values = min(
       model.embedDim / model.numHeads, space.codes, max(1, Scale.mostPooled / regions.count))
@@ -270,7 +291,7 @@ private struct Regions {
         (Double(2 * row + 1) / Double(rows) - 1, Double(2 * column + 1) / Double(columns) - 1)
       }
     }
-    deviation = 2 * WhitenedStart.Scale.window / Double(count).squareRoot()
+    deviation = 2 * WhitenedNetwork.Scale.window / Double(count).squareRoot()
   }
 
   var count: Int { centres.count }

@@ -1,6 +1,5 @@
 internal import DINOData
 internal import DINOModels
-internal import Glibc
 internal import Imaging
 internal import Torch
 
@@ -18,7 +17,7 @@ internal import Torch
 ///   which nothing is read at first, so that they stay as they are.
 /// - The last feed-forward network takes a constant away that made the length of patches alike.
 ///
-/// What else there is stays random. The parts live in subspaces of a ``ResidualSpace``.
+/// LayerScale becomes 1; what else there is stays random. The parts live in subspaces of a ``ResidualSpace``.
 ///
 /// Source: Krähenbühl, Doersch, Donahue, Darrell, 2016 (data-dependent initialisation); Coates, Lee, Ng,
 /// 2011 (whitened patches, thresholds and pooled regions).
@@ -31,29 +30,6 @@ struct WhitenedStart {
   static let patchesPerImage = 16
   /// Images that go through the first block at once.
   private static let batch = 256
-
-  /// Sizes of the parts; lengths are those of tokens.
-  enum Scale {
-    /// θ of the recoding, and what contrast is multiplied by before.
-    static let threshold = 0.5
-    static let gain = 1.5
-    /// What contrast normalisation adds to the mean square of a patch's components.
-    static let contrastFloor = 0.8
-    /// Root mean square of what class tokens collect, and of recoded patches.
-    static let content = 2.0
-    /// Size of positions.
-    static let position = 3.0
-    /// What tells the class token from patches, and what makes patches alike in length, over `√D`.
-    static let classFlag = 0.5
-    static let patchFlag = 1.8
-    /// Logit of the class token for patches, and of it for itself.
-    static let sink = 6.0
-    static let itself = -7.0
-    /// Standard deviation of a window, over the side of its cell.
-    static let window = 0.375
-    /// The widest input of the last principal components.
-    static let mostPooled = 2048
-  }
 
   private let side: Int
   private let patch: Int
