@@ -26,11 +26,11 @@ public enum TorchRuntime {
   public enum MKLPath: String, Sendable {
     /// An Intel processor: MKL's own choice.
     case native = "native"
-    /// AMD with AVX-512: MKL takes its AVX-512 path.
-    case amdAVX512 = "AVX-512 on AMD"
+    /// AMD with AVX2 or more: MKL chooses as on an Intel processor.
+    case amd = "Intel's, on AMD"
     /// Another processor: MKL's generic path.
     case generic = "generic"
-    /// AMD with AVX-512, but the environment has `DINOV2_MKL_AMD=0`.
+    /// AMD with AVX2 or more, but the environment has `DINOV2_MKL_AMD=0`.
     case switchedOff = "generic (switched off by DINOV2_MKL_AMD=0)"
   }
 
@@ -38,7 +38,7 @@ public enum TorchRuntime {
   public static var mklPath: MKLPath {
     switch ct_mkl_path_taken() {
     case CT_MKL_NATIVE: .native
-    case CT_MKL_AMD_AVX512: .amdAVX512
+    case CT_MKL_AMD: .amd
     case CT_MKL_SWITCHED_OFF: .switchedOff
     default: .generic
     }

@@ -152,9 +152,9 @@ void ct_set_thread_count(int32_t count);
 
 typedef enum ct_mkl_path {
   CT_MKL_NATIVE = 0,      // an Intel processor: MKL's own choice
-  CT_MKL_AMD_AVX512 = 1,  // AMD with AVX-512: MKL takes its AVX-512 path
+  CT_MKL_AMD = 1,         // AMD with AVX2 or more: MKL chooses as on Intel
   CT_MKL_GENERIC = 2,     // another processor: MKL's generic path
-  CT_MKL_SWITCHED_OFF = 3 // AMD with AVX-512, switched off by DINOV2_MKL_AMD=0
+  CT_MKL_SWITCHED_OFF = 3 // AMD with AVX2 or more, switched off by DINOV2_MKL_AMD=0
 } ct_mkl_path;
 ct_mkl_path ct_mkl_path_taken(void);
 
