@@ -23,6 +23,10 @@ private let isFiniteOperator = Operator("aten::isfinite")
 private let addInPlace = Operator("aten::add_", "Tensor")
 private let mulInPlaceScalar = Operator("aten::mul_", "Scalar")
 private let mulInPlace = Operator("aten::mul_", "Tensor")
+private let addProductOperator = Operator("aten::addmm")
+private let addProductInPlace = Operator("aten::addmm_")
+private let addProductsInPlace = Operator("aten::addcmul_")
+private let expInPlace = Operator("aten::exp_")
 private let copyInPlace = Operator("aten::copy_")
 private let fillInPlace = Operator("aten::fill_", "Scalar")
 private let fillDiagonalInPlace = Operator("aten::fill_diagonal_")
@@ -108,6 +112,11 @@ extension Tensor {
     try matmulOperator.tensor(.tensor(self), .tensor(other))
   }
 
+  /// The sum of this tensor and the product of two matrices.
+  public func adding(productOf lhs: Tensor, _ rhs: Tensor) throws(TorchError) -> Tensor {
+    try addProductOperator.tensor(.tensor(self), .tensor(lhs), .tensor(rhs))
+  }
+
   /// Every element moved into `[lower, upper]`; a bound that is nil does not bind.
   public func clamped(
     from lower: Double? = nil, to upper: Double? = nil
@@ -161,6 +170,27 @@ extension Tensor {
   /// Multiplies by another tensor in place.
   public func multiply(inPlace factor: Tensor) throws(TorchError) {
     _ = try mulInPlace([.tensor(self), .tensor(factor)])
+  }
+
+  /// Multiplies by a number, then adds the product of two matrices, times a factor, in place.
+  public func multiply(
+    inPlace factor: Double, addingProductOf lhs: Tensor, _ rhs: Tensor, scale: Double = 1
+  ) throws(TorchError) {
+    _ = try addProductInPlace(
+      [.tensor(self), .tensor(lhs), .tensor(rhs), .double(factor), .double(scale)])
+  }
+
+  /// Adds another tensor, times a third and times a factor, element by element, in place.
+  public func add(
+    inPlace other: Tensor, times factors: Tensor, scale: Double = 1
+  ) throws(TorchError) {
+    _ = try addProductsInPlace(
+      [.tensor(self), .tensor(other), .tensor(factors), .double(scale)])
+  }
+
+  /// Raises e to every element in place.
+  public func exponentiate() throws(TorchError) {
+    _ = try expInPlace([.tensor(self)])
   }
 
   /// Overwrites the elements with those of another tensor, converting the dtype.

@@ -27,10 +27,10 @@ public final class LinearProbeGrid {
   private struct Group {
     let heads: [Int]
     let columns: Range<Int>
-    /// The first learning rate of each head, `[H, 1, 1]`.
+    /// The first learning rate of each row, `[H · K, 1]`.
     let rates: Tensor
-    let weight: Tensor  // [H, K, F]
-    let bias: Tensor  // [H, K, 1]
+    let weight: Tensor  // [H · K, F]
+    let bias: Tensor  // [H · K, 1]
     let weightVelocity: Tensor
     let biasVelocity: Tensor
   }
@@ -73,10 +73,12 @@ public final class LinearProbeGrid {
       groups.append(
         Group(
           heads: members, columns: columns,
-          rates: try Tensor(members.map { Float(heads[$0].learningRate) }, [h, 1, 1]),
-          weight: try Tensor.randn([h, classes, f], generator: generator) * 0.01,
-          bias: try .zeros([h, classes, 1]), weightVelocity: try .zeros([h, classes, f]),
-          biasVelocity: try .zeros([h, classes, 1])))
+          rates: try Tensor(
+            members.flatMap { [Float](repeating: Float(heads[$0].learningRate), count: classes) },
+            [h * classes, 1]),
+          weight: try Tensor.randn([h * classes, f], generator: generator) * 0.01,
+          bias: try .zeros([h * classes, 1]), weightVelocity: try .zeros([h * classes, f]),
+          biasVelocity: try .zeros([h * classes, 1])))
     }
   }
 
@@ -99,21 +101,24 @@ public final class LinearProbeGrid {
     }
     let share = schedule
     let loss = try withoutGradient { () throws(TorchError) in
-      let targets = try Tensor.zeros([b, classes]).scatterAdding(
-        .ones([b, 1]), at: Tensor(labels.map(Int64.init), [b, 1]), dim: 1
-      )
-      .transpose(0, 1)  // [K, B]
+      let truth = try Tensor(labels.map(Int64.init), [1, 1, b])
+      let targets = try Tensor.zeros([1, classes, b]).scatterAdding(
+        .ones([1, 1, b]), at: truth, dim: 1)
       var loss = 0.0
       for group in groups {
-        let x = try rows.narrow(dim: 1, group.columns)  // [B, F]
+        let (x, h) = (try rows.narrow(dim: 1, group.columns), group.heads.count)
         let logs = try scores(x, group).logSoftmax(dim: 1)  // [H, K, B]
-        loss -= try (logs * targets).sum().item() / Double(b)
-        let errors = try (logs.exp() - targets) / Double(b)
-        try descend(
-          group.weight, group.weightVelocity, along: errors.matmul(x), group.rates * share)
-        try descend(
-          group.bias, group.biasVelocity, along: errors.sum(dim: 2, keepDim: true),
-          group.rates * share)
+        loss -= try logs.gather(dim: 1, truth.expand(h, 1, b)).sum().item() / Double(b)
+        // From here on the memory of `logs` holds the errors.
+        try logs.exponentiate()
+        try logs.add(inPlace: targets, scale: -1)
+        let errors = try logs.reshape(h * classes, b)
+        try group.weightVelocity.multiply(
+          inPlace: momentum, addingProductOf: errors, x, scale: 1 / Double(b))
+        try group.biasVelocity.multiply(
+          inPlace: momentum, addingProductOf: errors, .ones([b, 1]), scale: 1 / Double(b))
+        try group.weight.add(inPlace: group.weightVelocity, times: group.rates, scale: -share)
+        try group.bias.add(inPlace: group.biasVelocity, times: group.rates, scale: -share)
       }
       return loss
     }
@@ -147,8 +152,8 @@ public final class LinearProbeGrid {
   public func parameters(of head: Int) throws(TorchError) -> (weight: Tensor, bias: Tensor) {
     let (group, position) = try place(of: head)
     return try (
-      group.weight.select(dim: 0, position).clone(),
-      group.bias.select(dim: 0, position).flatten().clone()
+      group.weight.narrow(dim: 0, rows(of: position)).clone(),
+      group.bias.narrow(dim: 0, rows(of: position)).flatten().clone()
     )
   }
 
@@ -161,14 +166,14 @@ public final class LinearProbeGrid {
   /// - Throws: `TorchError` if there is no such classifier or a shape differs.
   public func load(weight: Tensor, bias: Tensor, of head: Int) throws(TorchError) {
     let (group, position) = try place(of: head)
-    let target = try group.weight.select(dim: 0, position)
+    let target = try group.weight.narrow(dim: 0, rows(of: position))
     guard weight.shape == target.shape, bias.shape == [classes] else {
       throw TorchError(
         "load", "\(heads[head].name) is \(target.shape), given \(weight.shape) and \(bias.shape)",
         kind: .mismatchedParameters)
     }
     try target.copy(from: weight)
-    try group.bias.select(dim: 0, position).copy(from: bias.reshape(classes, 1))
+    try group.bias.narrow(dim: 0, rows(of: position)).copy(from: bias.reshape(classes, 1))
   }
 
   private func place(of head: Int) throws(TorchError) -> (group: Group, position: Int) {
@@ -178,20 +183,13 @@ public final class LinearProbeGrid {
     throw TorchError("linear_probe", "no head \(head); there are \(heads.count)")
   }
 
-  /// Logits `[H, K, B]` of rows `[B, F]`.
-  private func scores(_ x: Tensor, _ group: Group) throws(TorchError) -> Tensor {
-    let (h, f) = (group.heads.count, group.columns.count)
-    // One product for all heads: [H · K, F] × [F, B].
-    let flat = try group.weight.reshape(h * classes, f).matmul(x.transpose(0, 1))
-    return try flat.reshape(h, classes, -1) + group.bias
+  private func rows(of position: Int) -> Range<Int> {
+    position * classes..<(position + 1) * classes
   }
 
-  /// `v ← μ · v + g`, `p ← p − lr · v`, as PyTorch's SGD.
-  private func descend(
-    _ parameter: Tensor, _ velocity: Tensor, along gradient: Tensor, _ rates: Tensor
-  ) throws(TorchError) {
-    try velocity.multiply(inPlace: momentum)
-    try velocity.add(inPlace: gradient)
-    try parameter.add(inPlace: velocity * rates, scale: -1)
+  /// Logits `[H, K, B]` of rows `[B, F]`.
+  private func scores(_ x: Tensor, _ group: Group) throws(TorchError) -> Tensor {
+    try group.bias.adding(productOf: group.weight, x.transpose(0, 1))
+      .reshape(group.heads.count, classes, -1)
   }
 }
