@@ -23,7 +23,7 @@ struct LabelledImagesTests {
 
     #expect(images.classNames == ["B", "a", "b"])
     #expect(images.labels == [0, 1, 2])
-    #expect(images.unlabelledCount == 1)
+    #expect(images.unlabelled.count == 1)
   }
 
   @Test("takes the order of classes.txt, in the folder or above it")
@@ -54,7 +54,7 @@ struct LabelledImagesTests {
     let plain = try LabelledImages([folder.file("s.tar")])
     #expect(plain.labels == [1, 0, 2])
     #expect(plain.classNames == ["0", "1", "2"])
-    #expect(plain.unlabelledCount == 1)
+    #expect(plain.unlabelled.count == 1)
 
     try folder.write("classes.txt", Array("p\nq\nr\ns\n".utf8))
     #expect(try LabelledImages([folder.file("s.tar")]).classNames == ["p", "q", "r", "s"])

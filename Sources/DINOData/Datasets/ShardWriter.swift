@@ -38,7 +38,7 @@ public struct ShardWriter: Sendable {
   /// Creates a writer with the usual sizes.
   public init() {}
 
-  /// Packs images with their classes.
+  /// Packs images with their classes, then those that have none.
   ///
   /// - Parameters:
   ///   - images: The images.
@@ -51,8 +51,8 @@ public struct ShardWriter: Sendable {
     _ images: LabelledImages, to folder: String, progress: (Int) -> Void = { _ in }
   ) async throws(DataError) -> Report {
     try await write(
-      images.references, labels: images.labels, classNames: images.classNames, to: folder,
-      progress: progress)
+      images.references + images.unlabelled, labels: images.labels, classNames: images.classNames,
+      to: folder, progress: progress)
   }
 
   /// Packs images without classes.
@@ -66,11 +66,11 @@ public struct ShardWriter: Sendable {
   public func write(
     _ images: [ImageReference], to folder: String, progress: (Int) -> Void = { _ in }
   ) async throws(DataError) -> Report {
-    try await write(images, labels: nil, classNames: [], to: folder, progress: progress)
+    try await write(images, labels: [], classNames: [], to: folder, progress: progress)
   }
 
   private func write(
-    _ images: [ImageReference], labels: [Int]?, classNames: [String], to folder: String,
+    _ images: [ImageReference], labels: [Int], classNames: [String], to folder: String,
     progress: (Int) -> Void
   ) async throws(DataError) -> Report {
     let root = try prepared(folder)
@@ -83,7 +83,8 @@ public struct ShardWriter: Sendable {
     for await item in pipeline {
       switch item.result {
       case .success(let packed):
-        try shards.add(packed, item.input, label: labels?[item.index])
+        try shards.add(
+          packed, item.input, label: item.index < labels.count ? labels[item.index] : nil)
         report.imageCount += 1
       case .failure(let error):
         report.bad.append(

@@ -11,8 +11,8 @@ public struct LabelledImages: Sendable {
   public let labels: [Int]
   /// The names of the classes.
   public let classNames: [String]
-  /// How many images were left out because they have no class.
-  public let unlabelledCount: Int
+  /// The images without a class.
+  public let unlabelled: [ImageReference]
 
   /// Finds labelled images.
   ///
@@ -25,9 +25,10 @@ public struct LabelledImages: Sendable {
   public init(_ arguments: [String], classNames: [String]? = nil) throws(DataError) {
     let inputs = try ImageInputs(arguments.map { RawPath(argument: $0) })
     let place = arguments.map { RawPath(argument: $0).displayName }.joined(separator: " ")
-    let labelled = inputs.references.filter { reference in
+    let hasClass = { (reference: ImageReference) in
       reference.classIndex.map { $0 >= 0 } ?? (reference.className != nil)
     }
+    let labelled = inputs.references.filter(hasClass)
     guard !labelled.isEmpty else {
       throw .unusable(
         place: place,
@@ -57,7 +58,7 @@ public struct LabelledImages: Sendable {
     references = labelled
     self.labels = labels
     self.classNames = names
-    unlabelledCount = inputs.references.count - labelled.count
+    unlabelled = inputs.references.filter { !hasClass($0) }
   }
 }
 

@@ -68,6 +68,19 @@ struct DatasetToolTests {
     #expect(bytes[..<3] == bytes[3...])
   }
 
+  @Test("images without a class are packed too, after those that have one")
+  func packsBoth() async throws {
+    for name in ["set/cat/a.png", "set/dog/b.png", "set/c.png"] {
+      try folder.write(name, ImageEncoder().encode(TestImages.picture(1), as: .png))
+    }
+
+    let report = try await ShardWriter().write(
+      LabelledImages([folder.file("set")]), to: folder.file("out"))
+
+    let packed = try TrainingImages([folder.file("out")]).references
+    #expect(report.imageCount == 3 && packed.map(\.classIndex) == [0, 1, nil])
+  }
+
   @Test("shards without classes hold none; formats without a name in shards become PNG")
   func packsPlain() async throws {
     // 1 x 1, white, as QOI: header, one pixel, end marker.
