@@ -41,8 +41,8 @@ extension TrainingConfig {
   ///
   /// What differs from Meta's long recipe, and why: the model and its crops are small, so that a CPU
   /// sees an image dozens of times in an hour; crops keep more of an image, whose distortions are
-  /// weaker; first weights follow from the images, and small steps keep what these know; there is no
-  /// LayerScale to grow first and no stochastic depth; few steps ask for a teacher that follows fast and
+  /// weaker; first weights follow from the images, and small steps, smaller still in early blocks, keep
+  /// what these know; there is no LayerScale to grow first and no stochastic depth; few steps ask for a teacher that follows fast and
   /// says sharp things.
   static var smallData: TrainingConfig {
     var config = TrainingConfig()
@@ -71,7 +71,7 @@ extension TrainingConfig {
     config.optim.warmupEpochs = 10
     config.optim.baseLearningRate = 1e-3
     config.optim.weightDecayEnd = 0.1
-    config.optim.layerwiseDecay = 1
+    config.optim.layerwiseDecay = 0.6
     config.teacher.momentum = 0.95
     config.teacher.warmupTemperature = 0.02
     config.teacher.temperature = 0.03

@@ -1,4 +1,5 @@
 internal import DINOModels
+internal import Glibc
 internal import Torch
 
 /// The weights that ``WhitenedStart`` sets, and the parts of the network that they depend on.
@@ -16,12 +17,15 @@ struct WhitenedNetwork {
     static let position = 3.0
     /// What tells the class token from patches, and what makes patches alike in length, over `√D`.
     static let classFlag = 0.5
-    static let patchFlag = 1.8
-    /// Logit of the class token for patches, and of it for itself.
-    static let sink = 6.0
-    static let itself = -7.0
+    static let patchFlag = 3.0
+    /// How far the class token's logit lies below those of patches.
+    static let avoided = 7.0
     /// Standard deviation of a window, over the side of its cell.
     static let window = 0.375
+    /// Standard deviations of the neighbourhoods of patches in the first and the last block that has them;
+    /// sides of images go from -1 to 1.
+    static let nearest = 0.2
+    static let farthest = 0.8
     /// The widest input of the last principal components.
     static let mostPooled = 2048
   }
@@ -63,6 +67,7 @@ struct WhitenedNetwork {
     for parameter in parameters.parameters where parameter.name.hasSuffix(".gamma") {
       if parameter.name.hasPrefix("backbone.") { try parameter.value.fill(1) }
     }
+    try keepCoordinatesClean()
     let principal = try PrincipalComponents(of: patches, count: space.components)
     let components = try principal.scaled(power: 0.5)  // [P, C]
     let projection = try space.content.matmul(components.transpose(0, 1))  // [D, P]
@@ -70,6 +75,18 @@ struct WhitenedNetwork {
     try set("patch_embed.proj.bias", -projection.matmul(principal.mean.transpose(0, 1)))
     try set("pos_embed", Tensor.cat([Tensor.zeros([1, model.embedDim]), positions()]))
     try setRecoding((patches - principal.mean).matmul(components))
+  }
+
+  /// Lets nothing random write into positions and flags: attention multiplies them by large numbers.
+  private func keepCoordinatesClean() throws(TorchError) {
+    let reserved = try Tensor.cat([space.position, space.classFlag, space.patchFlag], dim: 1)
+    for block in 0..<model.depth {
+      for layer in ["attn.proj", "mlp.fc2"] {
+        let weight = try value("blocks.\(block).\(layer).weight")
+        let written = try reserved.transpose(0, 1).matmul(weight)
+        try weight.add(inPlace: reserved.matmul(written), scale: -1)
+      }
+    }
   }
 
   /// What is added to patches, `[N, D]`.
@@ -203,7 +220,7 @@ struct WhitenedNetwork {
       .copy(from: added * (-1 / flag))
   }
 
-  /// Sets queries and keys of a block: windows for the class token, the class token for patches.
+  /// Sets queries and keys of a block: windows for the class token, neighbourhoods for patches.
   ///
   /// - Parameters:
   ///   - block: Its number.
@@ -219,18 +236,39 @@ struct WhitenedNetwork {
     let classFlag = try space.classFlag.transpose(0, 1) * (root / flags.class)
     let patchFlag = try space.patchFlag.transpose(0, 1) * (root / flags.patch)
     let places = try space.position.transpose(0, 1) * (root / position)
-    let sink = Scale.sink.squareRoot()
+    let avoided = Scale.avoided.squareRoot()
     let weights = try value("blocks.\(block).attn.qkv.weight")
     for number in 0..<model.numHeads {
       let window = regions.query((block - 1) * model.numHeads + number)
       let first = number * head
-      let queries =
-        try window.map { (factor) throws(TorchError) in try classFlag * factor }
-        + [patchFlag * sink + classFlag * (Scale.itself / sink)]
-      try weights.narrow(dim: 0, first..<(first + 4)).copy(from: Tensor.cat(queries))
+      let region = try Tensor.cat(
+        window.map { (factor) throws(TorchError) in try classFlag * factor })
+      let neighbourhood = try neighbourhood(
+        deviation(block), direction: 2 * .pi * Double(number) / Double(model.numHeads),
+        places: places, one: patchFlag)
+      try weights.narrow(dim: 0, first..<(first + 4)).copy(
+        from: Tensor.cat([region + neighbourhood, (classFlag + patchFlag) * -avoided]))
       let keys = (model.embedDim + first)..<(model.embedDim + first + 4)
-      try weights.narrow(dim: 0, keys).copy(from: Tensor.cat([places, classFlag * sink]))
+      try weights.narrow(dim: 0, keys).copy(from: Tensor.cat([places, classFlag * avoided]))
     }
+  }
+
+  /// What makes a patch at `p` look around `c`, one deviation from it: `c q - |q|² / 2` over the variance, as
+  /// in ``Regions``.
+  private func neighbourhood(
+    _ deviation: Double, direction: Double, places: Tensor, one: Tensor
+  ) throws(TorchError) -> Tensor {
+    let rows = try [
+      places.narrow(dim: 0, 0..<1) - one * (deviation * cos(direction)),
+      places.narrow(dim: 0, 1..<2) + one * (deviation * sin(direction)), one * -0.5,
+    ]
+    return try Tensor.cat(rows) / (deviation * deviation)
+  }
+
+  /// The standard deviation of patches' neighbourhoods in a block: it grows from block to block.
+  private func deviation(_ block: Int) -> Double {
+    let share = Double(block - 1) / Double(max(model.depth - 2, 1))
+    return Scale.nearest * pow(Scale.farthest / Scale.nearest, share)
   }
 
   /// Sets values and output of a block.

@@ -13,8 +13,8 @@ internal import Torch
 ///   in principal components.
 /// - In every later block each head of the class token looks at one region of the image: attention from
 ///   `q = 2c`, `k = p` and `-|p|²` is a Gaussian window around `c`. All heads together write the regions'
-///   principal components, half whitened, into the class token. Patches attend to the class token, from
-///   which nothing is read at first, so that they stay as they are.
+///   principal components, half whitened, into the class token. Patches look by the same means at what
+///   lies beside them, each head in another direction, from block to block farther.
 /// - The last feed-forward network takes a constant away that made the length of patches alike.
 ///
 /// LayerScale becomes 1; what else there is stays random. The parts live in subspaces of a ``ResidualSpace``.
