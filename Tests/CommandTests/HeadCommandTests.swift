@@ -82,6 +82,29 @@ struct HeadCommandTests {
     }
   }
 
+  @Test("--fine-tune keeps the backbone in the head's folder, and the head finds it there")
+  func fineTuning() throws {
+    let trained = try train(
+      "segmentation", "--steps", "12", "--train-batch", "4", "--fine-tune", "--backbone-rate",
+      "1e-3", "--json")
+    let result = try json(trained.output)
+    let measured = try Program.run(
+      "evaluate", "segmentation", "--head", folder.file("head"), "--data", data, "--json")
+    let other = try Program.run(
+      "evaluate", "segmentation", "--head", folder.file("head"), "--data", data, "--model",
+      "dinov2_vitt14")
+    let embedded = try Program.run(
+      "embed", data + "/val/images", "--model", folder.file("head/backbone"), "-o",
+      folder.file("features.npy"))
+
+    #expect(trained.code == 0, "\(trained.errors)")
+    #expect(try json(measured.output)["mIoU"]?.number == result["val_mIoU"]?.number)
+    #expect(other.code == 3 && other.errors.contains("backbone"), "\(other.errors)")
+    #expect(embedded.code == 0, "\(embedded.errors)")
+    let two = try train("segmentation", "--fine-tune", "--rates", "1e-3", "1e-2", to: "two")
+    #expect(two.code == 2 && two.errors.contains("--fine-tune"))
+  }
+
   @Test("depth: trains, measures, writes metres")
   func depth() throws {
     let trained = try train("depth", "--steps", "40", "--rates", "1e-3", "3e-3", "--json")

@@ -64,13 +64,13 @@ extension DenseHeadJob {
     do throws(TorchError) {
       objective = try DetectionObjective(config, settings)
     } catch { throw .torch(error) }
-    let cached = CachedExamples(features, targets: targets, parts.train)
-    let views = isAugmented ? augmented(data, parts.train, preprocessing, model) : nil
-    let chosen = try await train(
-      objective, views ?? cached, CachedExamples(features, targets: targets, parts.heldOut),
-      services)
-    guard let chosen else { return nil }
-    return try await trained(objective, chosen, (config, head), data, parts, model)
+    let examples = try examples(features, targets, parts, by: model) { indices, isRandom, source in
+      views(of: data, indices, preprocessing, isRandom, (source, model.config.patchSize))
+    }
+    guard let chosen = try await train(objective, examples, services) else { return nil }
+    let backbone = try await headBackbone(model, examples, normalize: true)
+    return try trained(
+      objective, chosen, (config, head), data, parts, (backbone, examples.backbone?.model))
   }
 
   /// The sizes of all images, after a look at their headers; nil for one that is left out.
@@ -113,13 +113,14 @@ extension DenseHeadJob {
           + names.joined(separator: ", ") + (missing.count > 5 ? ", …" : "")))
   }
 
-  private func augmented(
-    _ data: DetectionData, _ indices: [Int], _ preprocessing: Preprocessing, _ model: DINOv2
+  private func views(
+    of data: DetectionData, _ indices: [Int], _ preprocessing: Preprocessing, _ isRandom: Bool,
+    _ source: (any TokenSource, patchSize: Int)
   ) -> any DenseExamples {
     let decoder = decoder
     return AugmentedExamples(
-      featureJob([], preprocessing, normalize: true), count: indices.count, .segmentation,
-      seenBy: model, points: (1, settings.seed)
+      featureJob([], preprocessing, normalize: true), count: indices.count,
+      isRandom ? .segmentation : nil, seenBy: source, points: (1, settings.seed)
     ) { index in
       let sample = data.samples[indices[index]]
       return (try sample.image.decode(decoder), .objects(sample.objects))
@@ -129,12 +130,12 @@ extension DenseHeadJob {
   private func trained(
     _ objective: DetectionObjective, _ chosen: (best: Int, scores: [Double]),
     _ form: (sizes: DetectionHeadConfig, preprocessing: HeadPreprocessing), _ data: DetectionData,
-    _ parts: (train: [Int], heldOut: [Int]), _ model: DINOv2
-  ) async throws(InferenceError) -> Trained {
-    let backbone = try await model.headBackbone(blocks: blocks, normalize: true)
+    _ parts: (train: [Int], heldOut: [Int]),
+    _ backbone: (noted: HeadBackbone, tuned: VisionTransformer?)
+  ) throws(InferenceError) -> Trained {
     do {
       var config = try HeadConfig(
-        .detection, type: HeadConfig.Kind.anchorFree, sizes: form.sizes, backbone: backbone)
+        .detection, type: HeadConfig.Kind.anchorFree, sizes: form.sizes, backbone: backbone.noted)
       config.classes = data.categories.map(\.name)
       config.preprocessing = form.preprocessing
       var record = record(data.root.lastName, parts, rate: settings.rates[chosen.best])
@@ -142,7 +143,8 @@ extension DenseHeadJob {
       record.metrics = [name: chosen.scores[chosen.best]]
       config.training = record
       return Trained(
-        config: config, parameters: try objective.head(chosen.best), scores: chosen.scores)
+        config: config, parameters: try objective.head(chosen.best), backbone: backbone.tuned,
+        scores: chosen.scores)
     } catch let error as ModelError {
       throw .model(error)
     } catch let error as TorchError {

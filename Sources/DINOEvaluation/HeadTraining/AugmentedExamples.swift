@@ -4,7 +4,7 @@ internal import DINOModels
 package import Imaging
 internal import Torch
 
-/// Examples from random views, which the backbone sees anew in each step.
+/// Examples from views that the backbone sees anew in each step: random ones, or whole images.
 package struct AugmentedExamples: DenseExamples {
   /// What views may differ in.
   package struct Variation: Sendable, Equatable {
@@ -33,9 +33,10 @@ package struct AugmentedExamples: DenseExamples {
   }
 
   package let count: Int
-  private let model: DINOv2
+  private let source: any TokenSource
+  private let patchSize: Int
   private let features: DenseFeatureJob
-  private let variation: Variation
+  private let variation: Variation?
   private let scale: Int
   private let seed: UInt64
   private let load: Load
@@ -45,16 +46,17 @@ package struct AugmentedExamples: DenseExamples {
   /// - Parameters:
   ///   - features: The blocks and the preprocessing; its images do not count.
   ///   - count: The number of images.
-  ///   - variation: What views may differ in.
-  ///   - model: The model.
+  ///   - variation: What views may differ in; nil shows whole images.
+  ///   - source: The backbone, and the side of its patches.
   ///   - points: Points per patch and axis, and the seed of the draws.
   ///   - load: Reads an image and its target.
   package init(
-    _ features: DenseFeatureJob, count: Int, _ variation: Variation, seenBy model: DINOv2,
+    _ features: DenseFeatureJob, count: Int, _ variation: Variation?,
+    seenBy source: (backbone: any TokenSource, patchSize: Int),
     points: (scale: Int, seed: UInt64), load: @escaping Load
   ) {
     self.count = count
-    self.model = model
+    (self.source, patchSize) = source
     self.features = features
     self.variation = variation
     (scale, seed) = points
@@ -65,38 +67,31 @@ package struct AugmentedExamples: DenseExamples {
     _ indices: [Int], step: Int
   ) async throws(InferenceError) -> [DenseExample] {
     let (features, variation, scale, seed, load) = (features, variation, scale, seed, load)
-    let patch = model.config.patchSize
+    let patch = patchSize
     let pipeline = OrderedPipeline(
       indices, threads: features.decoders, ahead: max(indices.count, 1)
     ) { index in
       let (image, truth) = try load(index)
       var random = ViewRandom(seed: seed, .crops, step, index)
       let plain = try DenseView(of: image.size, features.preprocessing, patchSize: patch)
-      let view = plain.varied(variation, &random)
-      let colored = image.varied(&random)
+      let view = variation.map { plain.varied($0, &random) } ?? plain
+      let colored = variation == nil ? image : image.varied(&random)
       let target: DenseTarget =
         switch truth {
         case .labels(let labels): DenseTarget(labels, seen: view, scale: scale)
         case .depth(let depth): DenseTarget(depth, seen: view, scale: scale)
         case .objects(let objects): .boxes(view.targets(objects))
         }
-      return (try view.input(colored, features.preprocessing), target)
+      return (try view.input(colored, features.preprocessing), view.grid, target)
     }
     var examples: [DenseExample] = []
     for await item in pipeline {
       // Images that cannot be read were reported by the check before.
-      guard case .success(let (image, target)) = item.result else { continue }
-      let tokens = try await model.tokens(
+      guard case .success(let (image, grid, target)) = item.result else { continue }
+      let rows = try await source.rows(
         of: image, after: features.blocks, normalize: features.normalize)
-      guard let grid = tokens.first?.grid else { continue }
-      let columns = tokens.count * model.config.embedDim
       do throws(TorchError) {
-        let rows = try Tensor(
-          DenseFeatureJob.rows(of: 0, in: tokens), [1 + grid.count, columns])
-        examples.append(
-          DenseExample(
-            grid: grid, clsToken: try rows.narrow(dim: 0, 0..<1),
-            patches: try rows.narrow(dim: 0, 1..<1 + grid.count), target: target))
+        examples.append(try DenseExample(grid, rows, target))
       } catch { throw .torch(error) }
     }
     return examples

@@ -74,7 +74,8 @@ public struct ClassificationHeadJob {
       record.metrics = ["held_out_top1": scores[best]]
       config.training = record
       return DenseHeadJob.Trained(
-        config: config, parameters: [("weight", weight), ("bias", bias)], scores: scores)
+        config: config, parameters: [("weight", weight), ("bias", bias)], backbone: nil,
+        scores: scores)
     } catch let error as TorchError {
       throw .torch(error)
     } catch let error as ModelError {

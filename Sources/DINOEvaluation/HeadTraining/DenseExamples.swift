@@ -1,6 +1,6 @@
 package import DINOInference
-internal import DINOModels
-internal import Torch
+package import DINOModels
+package import Torch
 
 /// An image as a head sees it in training: tokens and what is known at the points of its view.
 package struct DenseExample {
@@ -10,6 +10,24 @@ package struct DenseExample {
   /// `[N, L · D]`.
   let patches: Tensor
   let target: DenseTarget
+
+  /// Puts tokens and target together.
+  ///
+  /// - Parameters:
+  ///   - grid: The patches.
+  ///   - rows: The class token, then the patches, `[1 + N, L · D]`.
+  ///   - target: What is known at the points of the view.
+  /// - Throws: `TorchError` if there are fewer rows.
+  package init(_ grid: PatchGrid, _ rows: Tensor, _ target: DenseTarget) throws(TorchError) {
+    self.grid = grid
+    clsToken = try rows.narrow(dim: 0, 0..<1)
+    patches = try rows.narrow(dim: 0, 1..<1 + grid.count)
+    self.target = target
+  }
+
+  init(grid: PatchGrid, clsToken: Tensor, patches: Tensor, target: DenseTarget) {
+    (self.grid, self.clsToken, self.patches, self.target) = (grid, clsToken, patches, target)
+  }
 }
 
 /// Where examples come from.

@@ -57,27 +57,27 @@ extension DenseHeadJob {
     let parts = try parts(usable)
     // Beyond the largest depth nothing is known: heads cannot say more.
     let outputs = check.outputs.map { $0?.limited(to: largest) }
-    let cached = CachedExamples(features, targets: outputs, parts.train)
-    let heldOut = CachedExamples(features, targets: outputs, parts.heldOut)
-    let views = isAugmented ? augmented(data, parts.train, preprocessing, choice, model) : nil
+    let examples = try examples(features, outputs, parts, by: model) { indices, isRandom, source in
+      views(of: data, indices, preprocessing, choice, isRandom, (source, model.config.patchSize))
+    }
     let range = Self.minDepth...largest
     do {
-      let backbone = try await model.headBackbone(blocks: blocks, normalize: false)
+      let backbone = try await headBackbone(model, examples, normalize: false)
       let (objective, make) = try objective(
         choice, features, parts.train, range: range, backbone: backbone,
         width: model.config.embedDim)
-      guard let chosen = try await train(objective, views ?? cached, heldOut, services) else {
-        return nil
-      }
+      guard let chosen = try await train(objective, examples, services) else { return nil }
       var (config, parameters) = try make(chosen.best)
       config.preprocessing = head
       var record = record(data.root.lastName, parts, rate: settings.rates[chosen.best])
       record.metrics = [
-        "held_out_rmse": -chosen.scores[chosen.best], Self.medianName: median,
+        parts.heldOut.isEmpty ? "train_rmse" : "held_out_rmse": -chosen.scores[chosen.best],
+        Self.medianName: median,
       ]
       config.training = record
       return Trained(
-        config: config, parameters: parameters, scores: chosen.scores.map { -$0 })
+        config: config, parameters: parameters, backbone: examples.backbone?.model,
+        scores: chosen.scores.map { -$0 })
     } catch let error as InferenceError {
       throw error
     } catch let error as ModelError {
@@ -152,14 +152,14 @@ extension DenseHeadJob {
     } catch { throw .data(error) }
   }
 
-  private func augmented(
-    _ data: DepthData, _ indices: [Int], _ preprocessing: Preprocessing, _ choice: DepthChoice,
-    _ model: DINOv2
+  private func views(
+    of data: DepthData, _ indices: [Int], _ preprocessing: Preprocessing, _ choice: DepthChoice,
+    _ isRandom: Bool, _ source: (any TokenSource, patchSize: Int)
   ) -> any DenseExamples {
     let decoder = decoder
     return AugmentedExamples(
-      featureJob([], preprocessing, normalize: false), count: indices.count, .depth,
-      seenBy: model, points: (Self.scale(choice), settings.seed)
+      featureJob([], preprocessing, normalize: false), count: indices.count,
+      isRandom ? .depth : nil, seenBy: source, points: (Self.scale(choice), settings.seed)
     ) { index in
       let sample = data.samples[indices[index]]
       let image = try sample.image.decode(decoder)

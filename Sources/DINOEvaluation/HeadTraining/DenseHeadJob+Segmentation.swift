@@ -56,22 +56,24 @@ extension DenseHeadJob {
       objective = try SegmentationObjective(
         features, parts.train, classes: data.classNames.count, scale: scale, settings)
     } catch { throw .torch(error) }
-    let cached = CachedExamples(features, targets: check.outputs, parts.train)
-    let views = isAugmented ? augmented(data, parts.train, preprocessing, model) : nil
-    let chosen = try await train(
-      objective, views ?? cached, CachedExamples(features, targets: check.outputs, parts.heldOut),
-      services)
-    guard let chosen else { return nil }
-    return try await trained(objective, chosen, data, parts, head, model)
+    let examples = try examples(features, check.outputs, parts, by: model) {
+      indices, isRandom, source in
+      views(of: data, indices, preprocessing, isRandom, (source, patch))
+    }
+    guard let chosen = try await train(objective, examples, services) else { return nil }
+    let backbone = try await headBackbone(model, examples, normalize: true)
+    return try trained(objective, chosen, data, parts, head, (backbone, examples.backbone?.model))
   }
 
-  private func augmented(
-    _ data: SegmentationData, _ indices: [Int], _ preprocessing: Preprocessing, _ model: DINOv2
+  private func views(
+    of data: SegmentationData, _ indices: [Int], _ preprocessing: Preprocessing, _ isRandom: Bool,
+    _ source: (any TokenSource, patchSize: Int)
   ) -> any DenseExamples {
     let decoder = decoder
     return AugmentedExamples(
-      featureJob([], preprocessing, normalize: true), count: indices.count, .segmentation,
-      seenBy: model, points: (Self.segmentationScale, settings.seed)
+      featureJob([], preprocessing, normalize: true), count: indices.count,
+      isRandom ? .segmentation : nil, seenBy: source,
+      points: (Self.segmentationScale, settings.seed)
     ) { index in
       let sample = data.samples[indices[index]]
       let image = try sample.image.decode(decoder)
@@ -105,20 +107,21 @@ extension DenseHeadJob {
   private func trained(
     _ objective: SegmentationObjective, _ chosen: (best: Int, scores: [Double]),
     _ data: SegmentationData, _ parts: (train: [Int], heldOut: [Int]),
-    _ preprocessing: HeadPreprocessing, _ model: DINOv2
-  ) async throws(InferenceError) -> Trained {
-    let backbone = try await model.headBackbone(blocks: blocks, normalize: true)
+    _ preprocessing: HeadPreprocessing, _ backbone: (noted: HeadBackbone, tuned: VisionTransformer?)
+  ) throws(InferenceError) -> Trained {
     do {
       let (sizes, parameters) = try objective.head(chosen.best, steps: settings.steps)
       var config = try HeadConfig(
-        .segmentation, type: HeadConfig.Kind.linear, sizes: sizes, backbone: backbone)
+        .segmentation, type: HeadConfig.Kind.linear, sizes: sizes, backbone: backbone.noted)
       config.classes = data.classNames
       config.preprocessing = preprocessing
       var record = record(
         data.root.lastName, parts, rate: settings.rates[chosen.best])
-      record.metrics = ["held_out_mIoU": chosen.scores[chosen.best]]
+      let name = parts.heldOut.isEmpty ? "train_mIoU" : "held_out_mIoU"
+      record.metrics = [name: chosen.scores[chosen.best]]
       config.training = record
-      return Trained(config: config, parameters: parameters, scores: chosen.scores)
+      return Trained(
+        config: config, parameters: parameters, backbone: backbone.tuned, scores: chosen.scores)
     } catch let error as ModelError {
       throw .model(error)
     } catch let error as TorchError {

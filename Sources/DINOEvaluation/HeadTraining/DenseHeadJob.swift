@@ -6,7 +6,7 @@ internal import Foundation
 public import Imaging
 public import Torch
 
-/// Trains a head for segmentation or depth on a frozen backbone.
+/// Trains a head for segmentation, depth or detection on a backbone, which stands still or learns too.
 ///
 /// Images and targets are checked, features are computed once (or found in the cache), all learning rates
 /// are trained at once, and the best on held-out images is the head. A run that was stopped goes on when
@@ -20,6 +20,8 @@ public struct DenseHeadJob: Sendable {
   public var resize: Int?
   /// Whether each step sees random views instead of kept features.
   public var isAugmented = false
+  /// How the backbone learns too, with one learning rate for the head; nil leaves it as it is.
+  public var fineTuning: FineTuningSettings?
   /// Whether images with problems are left out instead of refused.
   public var leavesOutBad = false
   /// How images are decoded.
@@ -74,6 +76,8 @@ public struct DenseHeadJob: Sendable {
     public var config: HeadConfig
     /// Its parameters by name.
     public let parameters: [(name: String, tensor: Tensor)]
+    /// The backbone that learnt too, which the head belongs to.
+    public let backbone: VisionTransformer?
     /// The held-out score of each learning rate: mIoU, or the root-mean-square error in metres.
     public let scores: [Double]
 
@@ -151,14 +155,69 @@ public struct DenseHeadJob: Sendable {
     return job
   }
 
+  /// What a head is trained with and chosen on.
+  struct Examples {
+    let train: any DenseExamples
+    let heldOut: any DenseExamples
+    /// The backbone behind them, if it learns too.
+    let backbone: FineTunedBackbone?
+  }
+
+  /// Kept features, or views that the backbone sees anew in each step.
+  ///
+  /// - Parameters:
+  ///   - kept: All images.
+  ///   - targets: What is known of each.
+  ///   - parts: The images to train on and those to choose on.
+  ///   - model: The backbone.
+  ///   - anew: Views of images: their numbers, whether the views are random, and the backbone.
+  /// - Returns: The examples.
+  /// - Throws: `InferenceError` if the backbone cannot be copied.
+  func examples(
+    _ kept: DenseFeatures, _ targets: [DenseTarget?], _ parts: (train: [Int], heldOut: [Int]),
+    by model: DINOv2,
+    anew: (_ indices: [Int], _ isRandom: Bool, _ source: any TokenSource) -> any DenseExamples
+  ) throws(InferenceError) -> Examples {
+    guard let fineTuning else {
+      return Examples(
+        train: isAugmented
+          ? anew(parts.train, true, model)
+          : CachedExamples(kept, targets: targets, parts.train),
+        heldOut: CachedExamples(kept, targets: targets, parts.heldOut), backbone: nil)
+    }
+    guard settings.rates.count == 1 else {
+      throw .usage(
+        problem: "a backbone that learns too has one learning rate of its head; "
+          + "\(settings.rates.count) were given")
+    }
+    let backbone = FineTunedBackbone(try model.separateModel(), fineTuning)
+    return Examples(
+      train: anew(parts.train, isAugmented, backbone),
+      heldOut: anew(parts.heldOut, false, backbone), backbone: backbone)
+  }
+
+  /// What a head folder notes about the backbone.
+  func headBackbone(
+    _ model: DINOv2, _ examples: Examples, normalize: Bool
+  ) async throws(InferenceError) -> HeadBackbone {
+    guard let tuned = examples.backbone else {
+      return try await model.headBackbone(blocks: blocks, normalize: normalize)
+    }
+    do throws(TorchError) {
+      return HeadBackbone(
+        name: HeadFolder.backboneName, model.config, fingerprint: try tuned.model.fingerprint(),
+        blocks: blocks, normalize: normalize)
+    } catch { throw .torch(error) }
+  }
+
   /// Runs the trainer with display; nil if the run was stopped.
   func train(
-    _ objective: any HeadObjective, _ train: any DenseExamples, _ heldOut: any DenseExamples,
-    _ services: Services
+    _ objective: any HeadObjective, _ examples: Examples, _ services: Services
   ) async throws(InferenceError) -> (best: Int, scores: [Double])? {
-    let trainer = HeadTrainer(
-      settings, objective, train: train, heldOut: heldOut,
+    var trainer = HeadTrainer(
+      settings, objective, train: examples.train, heldOut: examples.heldOut,
       statePath: workFolder + "/state.safetensors")
+    trainer.backbone = examples.backbone
     services.onEvent(.begin("training", total: settings.steps, isSteps: true))
     let outcome = try await trainer(shouldStop: services.shouldStop) { step, losses in
       services.onEvent(.done(step))

@@ -85,6 +85,8 @@ package struct HeadTrainer {
   package let heldOut: any DenseExamples
   /// The file of the state.
   package let statePath: String
+  /// The backbone that the examples come from, if it learns too.
+  package var backbone: FineTunedBackbone?
 
   /// Puts a training together.
   package init(
@@ -101,6 +103,7 @@ package struct HeadTrainer {
   /// Everything that a state must agree with.
   private var summary: String {
     "\(objective.summary) | \(settings) | \(train.count) + \(heldOut.count) images"
+      + (backbone.map { " | \($0.settings)" } ?? "")
   }
 
   /// Trains, going on where an earlier run was stopped.
@@ -121,6 +124,9 @@ package struct HeadTrainer {
     for parameters in objective.candidates {
       groups.append(ParameterGroup(parameters, weightDecay: settings.weightDecay))
     }
+    let tuned = backbone?.groups(weightDecay: settings.weightDecay) ?? []
+    groups += tuned.map(\.group)
+    let backboneShares = tuned.map(\.share)
     let optimizer = try Self.attempt { () throws(TorchError) in try AdamW(groups) }
     var step = try restore(optimizer)
     var order = StepOrder(count: train.count, batch: settings.batch, seed: settings.seed)
@@ -129,7 +135,7 @@ package struct HeadTrainer {
     while step < settings.steps {
       let examples = try await train.examples(order.images(at: step), step: step)
       let losses = try Self.attempt { () throws(TorchError) in
-        try take(step, examples, optimizer)
+        try take(step, examples, optimizer, backboneShares)
       }
       step += 1
       progress(step, losses)
@@ -143,13 +149,21 @@ package struct HeadTrainer {
   }
 
   private func take(
-    _ step: Int, _ examples: [DenseExample], _ optimizer: AdamW
+    _ step: Int, _ examples: [DenseExample], _ optimizer: AdamW, _ backboneShares: [Double]
   ) throws(TorchError) -> [Double] {
     guard !examples.isEmpty else { return [] }
     optimizer.clearGradients()
     let losses = try objective.accumulate(examples, step: step)
+    if let backbone {
+      let share = backbone.settings.share(at: step, of: settings.steps)
+      if share > 0 { try backbone.propagate() } else { backbone.forget() }
+      for (index, own) in backboneShares.enumerated() {
+        optimizer.groups[settings.rates.count + index].learningRate =
+          backbone.settings.rate * share * own
+      }
+    }
     let share = settings.share(at: step)
-    for index in optimizer.groups.indices {
+    for index in settings.rates.indices {
       let gradients = optimizer.groups[index].parameters.compactMap(\.value.grad)
       optimizer.groups[index].learningRate = settings.rates[index] * share
       guard let limit = objective.largestGradient else { continue }
@@ -164,6 +178,7 @@ package struct HeadTrainer {
   private func choose() async throws(InferenceError) -> Outcome {
     let images: any DenseExamples = heldOut.count > 0 ? heldOut : train
     objective.beginScore()
+    backbone?.isLearning = false
     for start in stride(from: 0, to: images.count, by: settings.batch) {
       let part = Array(start..<min(start + settings.batch, images.count))
       let examples = try await images.examples(part, step: settings.steps)
@@ -187,11 +202,17 @@ package struct HeadTrainer {
 
   // MARK: - State
 
+  /// Everything that learns, by its name in the state.
+  private var learned: [(name: String, parameter: Parameter)] {
+    objective.parameters.parameters.map { ($0.name, $0) }
+      + (backbone?.model.parameters.parameters ?? []).map { ("backbone.\($0.name)", $0) }
+  }
+
   private func save(_ optimizer: AdamW, step: Int) throws(InferenceError) {
     do {
       var tensors: [(name: String, tensor: StoredTensor)] = []
-      for parameter in objective.parameters.parameters {
-        tensors.append((parameter.name, try StoredTensor(sharing: parameter.value)))
+      for (name, parameter) in learned {
+        tensors.append((name, try StoredTensor(sharing: parameter.value)))
       }
       for (name, tensor) in optimizer.state {
         tensors.append(("optimizer.\(name)", try StoredTensor(sharing: tensor)))
@@ -228,9 +249,9 @@ package struct HeadTrainer {
         }
       }
       try withoutGradient { () throws(TorchError) in
-        for parameter in objective.parameters.parameters {
-          guard let value = values[parameter.name], value.shape == parameter.value.shape else {
-            throw TorchError("restore", "\(parameter.name) is missing in \(statePath)")
+        for (name, parameter) in learned {
+          guard let value = values[name], value.shape == parameter.value.shape else {
+            throw TorchError("restore", "\(name) is missing in \(statePath)")
           }
           try parameter.value.copy(from: value)
         }

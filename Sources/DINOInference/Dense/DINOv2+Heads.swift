@@ -24,6 +24,16 @@ extension DINOv2 {
   }
 }
 
+extension DINOv2 {
+  /// The backbone once more, in single precision: a copy that may be changed.
+  ///
+  /// - Returns: A model of its own.
+  /// - Throws: ``InferenceError`` if the weights cannot be read any more.
+  nonisolated package func separateModel() throws(InferenceError) -> VisionTransformer {
+    try request.backbone(dtype: .float32).model
+  }
+}
+
 extension ShippedModel {
   /// The folder of a head that comes with the model; nil if there is none.
   ///

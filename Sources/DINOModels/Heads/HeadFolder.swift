@@ -18,6 +18,8 @@ public struct HeadFolder: Sendable {
   public static let weightsName = "model.safetensors"
   /// The name of the model card.
   public static let cardName = "README.md"
+  /// The name of the model folder in it, if the head has a backbone of its own.
+  public static let backboneName = "backbone"
 
   /// The path.
   public let path: String

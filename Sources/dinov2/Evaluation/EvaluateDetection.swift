@@ -54,7 +54,7 @@ struct EvaluateDetection: AsyncParsableCommand {
     let place = "layout \(data.layout.rawValue), part \(RawPath(data.split).displayName)"
     if let results { return try measure(results, data, place) }
     let head = try inference.load()
-    let model = try await modelOptions.load()
+    let model = try await modelOptions.load(forHead: inference.head)
     var measurement = DetectionMeasurement(
       predictor: try await DetectionPredictor(model, head: head))
     measurement.options = inference.options(leastScore: score)

@@ -3,6 +3,7 @@ import DINOEvaluation
 import DINOInference
 import DINOModels
 import Foundation
+import Imaging
 import Telemetry
 
 /// What follows the training of a head for each pixel: it is written, measured on another part, and both
@@ -32,7 +33,8 @@ struct DenseTrainEnd {
   ) async throws {
     try await write(trained) { record in
       var measurement = DenseMeasurement(
-        predictor: try await DensePredictor(model, head: DenseHead(path: run.output)))
+        predictor: try await DensePredictor(
+          appliedModel(trained), head: DenseHead(path: run.output)))
       measurement.decoders = output.loading.decoders
       measurement.seed = output.seed
       measurement.leavesOutBad = training.leaveOutBad
@@ -53,6 +55,8 @@ struct DenseTrainEnd {
   ) async throws {
     var config = trained.config
     try run.write(config, trained.parameters, card(config, trained))
+    try run.write(
+      backbone: trained.backbone, cropSide: model.preprocessing.crop?.shorterSide)
     run.endDisplay()
     var values: DenseMeasurement.Values = []
     if training.valSplit != "none" {
@@ -68,6 +72,11 @@ struct DenseTrainEnd {
     }
     run.clean()
     tell(config, trained, values)
+  }
+
+  /// The model that the head belongs to.
+  func appliedModel(_ trained: DenseHeadJob.Trained) async throws -> DINOv2 {
+    trained.backbone == nil ? model : try await DINOv2.load(run.backbonePath)
   }
 
   private func card(_ config: HeadConfig, _ trained: DenseHeadJob.Trained) -> HeadCard {

@@ -63,7 +63,8 @@ struct DepthCommand: AsyncParsableCommand {
     var released = DenseHead.ReleasedOptions()
     released.maxDepth = headMaxDepth
     let head = try inference.load(for: .depth, released: released)
-    let predictor = try await DensePredictor(try await modelOptions.load(), head: head)
+    let model = try await modelOptions.load(forHead: inference.head)
+    let predictor = try await DensePredictor(model, head: head)
     try output.prepare()
     let paths = output.paths(for: images)
     var number = 0

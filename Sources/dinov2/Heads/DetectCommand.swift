@@ -71,7 +71,8 @@ struct DetectCommand: AsyncParsableCommand {
   func run() async throws {
     let images = try ImageInputs(inputs.map { RawPath(argument: $0) }).references
     let head = try inference.load()
-    let predictor = try await DetectionPredictor(try await modelOptions.load(), head: head)
+    let model = try await modelOptions.load(forHead: inference.head)
+    let predictor = try await DetectionPredictor(model, head: head)
     try MapOutput.makeFolder(output)
     let names = MapOutput.names(for: images)
     let options = inference.options(leastScore: score)

@@ -66,7 +66,7 @@ struct EvaluateDepth: AsyncParsableCommand {
     var released = DenseHead.ReleasedOptions()
     released.maxDepth = headMaxDepth
     let head = try inference.load(for: .depth, released: released)
-    let model = try await modelOptions.load()
+    let model = try await modelOptions.load(forHead: inference.head)
     var measurement = DenseMeasurement(
       predictor: try await DensePredictor(model, head: head))
     measurement.options = inference.options

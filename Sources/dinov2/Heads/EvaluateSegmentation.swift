@@ -43,7 +43,7 @@ struct EvaluateSegmentation: AsyncParsableCommand {
     ComputeThreads.quiet()
     let data = try dataOptions.read(options.data, split: options.split)
     let head = try inference.load(for: .segmentation)
-    let model = try await modelOptions.load()
+    let model = try await modelOptions.load(forHead: inference.head)
     var measurement = DenseMeasurement(
       predictor: try await DensePredictor(model, head: head))
     measurement.options = inference.options

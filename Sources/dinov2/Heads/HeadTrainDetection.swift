@@ -77,9 +77,7 @@ struct HeadTrainDetection: AsyncParsableCommand {
       let model = try await modelOptions.load()
       let job = try training.job(
         .init(
-          blocks: 4, rates: [2e-3], weightDecay: 1e-2, trainBatch: 8, passes: 12,
-          // One rate needs no choice, so that all images can be learned from.
-          heldOut: training.rates.count > 1 ? 0.1 : 0),
+          blocks: 4, rates: [2e-3], weightDecay: 1e-2, trainBatch: 8, passes: 12),
         samples: set.samples.count, for: model, output, spread: true, workFolder: run.workFolder)
       var choice = DenseHeadJob.DetectionChoice()
       choice.channels = channels
@@ -94,7 +92,7 @@ struct HeadTrainDetection: AsyncParsableCommand {
       try await end.write(trained) { _ in
         let folder = try HeadFolder(path: run.output)
         var measurement = DetectionMeasurement(
-          predictor: try await DetectionPredictor(model, head: folder))
+          predictor: try await DetectionPredictor(end.appliedModel(trained), head: folder))
         measurement.decoders = output.loading.decoders
         measurement.leavesOutBad = training.leaveOutBad
         measurement.isJSON = output.json

@@ -79,6 +79,15 @@ struct DenseTrainOptions: ParsableArguments {
   @Flag(help: "Random views in each step: mirrored, coloured, cut out; no features are kept.")
   var augment = false
 
+  @Flag(
+    help: """
+      Let the backbone learn too, once the head has learned alone; it is kept in the head's folder.
+      """)
+  var fineTune = false
+
+  @Option(help: "The learning rate of the backbone's last block with --fine-tune.")
+  var backboneRate = FineTuningSettings().rate
+
   @Flag(help: "Leave out images with problems instead of refusing the data set.")
   var leaveOutBad = false
 
@@ -96,6 +105,12 @@ struct DenseTrainOptions: ParsableArguments {
       Set(rates).count == rates.count
     else {
       throw ValidationError("--rates must be at most 64 different numbers above 0.")
+    }
+    guard !fineTune || rates.count <= 1 else {
+      throw ValidationError("--fine-tune takes a single one of --rates.")
+    }
+    guard backboneRate > 0, backboneRate.isFinite else {
+      throw ValidationError("--backbone-rate is \(backboneRate); expected above 0.")
     }
     guard weightDecay ?? 0 >= 0, (weightDecay ?? 0).isFinite else {
       throw ValidationError("--weight-decay must not be negative.")
@@ -128,11 +143,18 @@ struct DenseTrainOptions: ParsableArguments {
     var job = DenseHeadJob(
       blocks: Array(try selection.indices(ofDepth: depth)), workFolder: workFolder)
     job.settings.rates = rates.isEmpty ? standard.rates : rates
+    if fineTune {
+      if rates.isEmpty { job.settings.rates = [standard.rates[standard.rates.count / 2]] }
+      var settings = FineTuningSettings()
+      settings.rate = backboneRate
+      job.fineTuning = settings
+    }
     job.settings.weightDecay = weightDecay ?? standard.weightDecay
     job.settings.batch = trainBatch ?? standard.trainBatch
     job.settings.steps =
       steps ?? Self.steps(samples: samples, batch: job.settings.batch, passes: standard.passes)
-    job.settings.heldOutShare = heldOut ?? standard.heldOut
+    // One rate needs no choice, so that all images can be learned from.
+    job.settings.heldOutShare = heldOut ?? (job.settings.rates.count > 1 ? standard.heldOut : 0)
     job.settings.seed = output.seed
     job.resize = resize
     job.isAugmented = augment

@@ -115,6 +115,20 @@ final class HeadTrainRun: Sendable {
       config, parameters: parameters, card: card.markdown(title: name), form: form, to: output)
   }
 
+  /// The folder of the backbone that learnt with the head.
+  var backbonePath: String { "\(output)/\(HeadFolder.backboneName)" }
+
+  /// Writes the backbone that learnt with the head; without one, an earlier head's is removed.
+  func write(backbone: VisionTransformer?, cropSide: Int?) throws {
+    guard let backbone else {
+      try? FileManager.default.removeItem(atPath: backbonePath)
+      return
+    }
+    for line in try ModelFolder.write(backbone, to: backbonePath, cropSide: cropSide) {
+      Console.note(line)
+    }
+  }
+
   /// Removes what the run left; the head is written.
   func clean() { try? FileManager.default.removeItem(atPath: workFolder) }
 

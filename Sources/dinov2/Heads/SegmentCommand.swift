@@ -63,7 +63,8 @@ struct SegmentCommand: AsyncParsableCommand {
     var released = DenseHead.ReleasedOptions()
     released.classNames = try labels.map { try ClassNames.read(RawPath(argument: $0)) }
     let head = try inference.load(for: .segmentation, released: released)
-    let predictor = try await DensePredictor(try await modelOptions.load(), head: head)
+    let model = try await modelOptions.load(forHead: inference.head)
+    let predictor = try await DensePredictor(model, head: head)
     try output.prepare()
     let paths = output.paths(for: images)
     var number = 0

@@ -1,5 +1,7 @@
 import ArgumentParser
 import DINOInference
+import DINOModels
+import Foundation
 import Torch
 
 /// Which model a command runs, and how.
@@ -55,7 +57,19 @@ struct ModelOptions: ParsableArguments {
   }
 
   /// Loads the model.
-  func load() async throws -> DINOv2 { try await DINOv2.load(request()) }
+  ///
+  /// - Parameter head: The folder of a head that shall be applied: one that was trained together with its
+  ///   backbone brings it along, which is taken if no other is named.
+  /// - Returns: The model.
+  /// - Throws: ``UsageError`` or `InferenceError` if there is no such model or it cannot be loaded.
+  func load(forHead head: String? = nil) async throws -> DINOv2 {
+    var options = self
+    if let head, model == nil, weights == nil {
+      let backbone = "\(head)/\(HeadFolder.backboneName)"
+      if FileManager.default.fileExists(atPath: backbone) { options.model = backbone }
+    }
+    return try await DINOv2.load(options.request())
+  }
 
   private func chosenDevice() throws -> Device {
     switch device {
