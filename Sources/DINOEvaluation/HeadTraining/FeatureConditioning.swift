@@ -7,6 +7,9 @@ internal import Torch
 /// the layer is applied with the weights `W · A`, so that features stay as they are and nothing is left to
 /// be undone when the head is written.
 ///
+/// What is added to all variances keeps directions of little variance small, so that they are learnt late:
+/// few images say little about them, and a head stops before it follows them.
+///
 /// Source: principal component whitening; Kessy, Lewin and Strimmer, 2018, section 2.
 ///
 /// Shapes: `F` features, `K` outputs.
@@ -23,8 +26,8 @@ struct FeatureConditioning {
   private static let widest = 2048
   /// The most rows that the covariance is taken of.
   private static let mostRows = 65_536
-  /// Variances below this share of their mean are taken as that: little is known of such directions.
-  private static let floor = 1e-3
+  /// What is added to variances of the principal components, as a share of their mean.
+  private static let shrinkage = 0.1
 
   /// Goes over rows.
   ///
@@ -66,8 +69,9 @@ struct FeatureConditioning {
       seen += try centred.size(0)
     }
     let (values, vectors) = try (covariance / Double(max(seen, 1))).symmetricEigen()
-    let least = try values.clamped(from: 0).mean().item() * Self.floor + 1e-12
-    whitening = try (vectors / values.clamped(from: least).sqrt()).transpose(0, 1)
+    let variances = try values.clamped(from: 0)
+    let added = try variances.mean().item() * Self.shrinkage + 1e-12
+    whitening = try (vectors / (variances + added).sqrt()).transpose(0, 1)
       .to(dtype: .float32).contiguous()
   }
 

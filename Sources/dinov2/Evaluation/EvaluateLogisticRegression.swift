@@ -50,7 +50,7 @@ struct EvaluateLogisticRegression: AsyncParsableCommand {
   }
 
   func run() async throws {
-    ComputeThreads.quiet()
+    ComputeThreads.quiet(spins: 300_000)
     let sets = try options.sets()
     let valSet = try val.isEmpty ? nil : LabelledImages(val)
     let valLabels = try valSet.map { try ClassAgreement.labels(of: $0, in: sets.train) }

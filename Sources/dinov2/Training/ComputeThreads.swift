@@ -6,14 +6,15 @@ import Glibc
 /// spin for a long time, which on few cores takes them from decoding and from our own kernels, and each
 /// large tensor is mapped, zeroed and unmapped by the system: a fifth of a step of ViT-S.
 enum ComputeThreads {
-  private static let settings = [
-    "OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "1000",
-    "GLIBC_TUNABLES": "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=1099511627776"
-      + ":glibc.malloc.top_pad=67108864:glibc.malloc.hugetlb=1",
-  ]
-
   /// Starts the program anew with the settings, once; does nothing if the user has set one of them.
-  static func quiet() {
+  ///
+  /// - Parameter spins: How often a thread looks for work before it sleeps: many where nothing else runs.
+  static func quiet(spins: Int = 1000) {
+    let settings = [
+      "OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "\(spins)",
+      "GLIBC_TUNABLES": "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=1099511627776"
+        + ":glibc.malloc.top_pad=67108864:glibc.malloc.hugetlb=1",
+    ]
     guard settings.keys.allSatisfy({ unsafe getenv($0) == nil }) else { return }
     for (name, value) in settings { unsafe setenv(name, value, 1) }
     var arguments = unsafe CommandLine.arguments.map { unsafe strdup($0) }
