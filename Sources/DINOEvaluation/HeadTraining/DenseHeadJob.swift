@@ -190,7 +190,11 @@ public struct DenseHeadJob: Sendable {
         problem: "a backbone that learns too has one learning rate of its head; "
           + "\(settings.rates.count) were given")
     }
-    let backbone = FineTunedBackbone(try model.separateModel(), fineTuning)
+    let copy = try model.separateModel()
+    let backbone: FineTunedBackbone
+    do throws(TorchError) { backbone = try FineTunedBackbone(copy, fineTuning) } catch {
+      throw .torch(error)
+    }
     return Examples(
       train: anew(parts.train, isAugmented, backbone),
       heldOut: anew(parts.heldOut, false, backbone), backbone: backbone)

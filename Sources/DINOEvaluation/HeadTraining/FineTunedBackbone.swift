@@ -10,7 +10,7 @@ public struct FineTuningSettings: Sendable, Equatable {
   public var rate = 1e-4
   /// What the learning rate is multiplied by from each block to the one before.
   ///
-  /// Source: ELECTRA; BEiT and MAE fine-tune vision transformers so.
+  /// Source: Clark et al., 2020 (ELECTRA); Bao et al., 2022 (BEiT).
   public var layerDecay = 0.75
   /// The share of the steps in which the head learns alone, so that its first steps spoil nothing.
   ///
@@ -70,9 +70,23 @@ package final class FineTunedBackbone: TokenSource {
   private var pending: [(tokens: Tensor, leaf: Tensor)] = []
 
   /// Takes over a model, which will change.
-  package init(_ model: VisionTransformer, _ settings: FineTuningSettings) {
+  ///
+  /// - Parameters:
+  ///   - model: The model; one that was loaded to be used alone learns from here on.
+  ///   - settings: How it learns.
+  /// - Throws: `TorchError` if a parameter cannot learn.
+  package init(
+    _ model: VisionTransformer, _ settings: FineTuningSettings
+  ) throws(TorchError) {
     self.model = model
     self.settings = settings
+    // Loaded values may lie in the mapped file.
+    for parameter in model.parameters.parameters {
+      try model.parameters.loadPartially([parameter.name: parameter.value.detached().clone()])
+    }
+    for parameter in model.parameters.parameters where !parameter.isBuffer {
+      try parameter.value.requiringGrad()
+    }
   }
 
   package func rows(

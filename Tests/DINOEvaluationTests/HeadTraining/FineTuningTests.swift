@@ -48,7 +48,9 @@ struct FineTuningTests {
   @Test("gradients reach the parameters as if nothing stood between head and backbone")
   func gradients() async throws {
     let (model, plain) = (try self.model(), try self.model())
-    let backbone = FineTunedBackbone(model, FineTuningSettings())
+    // As models are loaded to be used alone.
+    for parameter in model.parameters.parameters { try parameter.value.requiringGrad(false) }
+    let backbone = try FineTunedBackbone(model, FineTuningSettings())
     let generator = try Generator(seed: 4)
     let pixels = try Tensor.randn([1, 3, 28, 42], generator: generator)
     let weight = try Tensor.randn([7, 32], generator: generator)
@@ -76,7 +78,7 @@ struct FineTuningTests {
   @Test("groups hold each parameter once; earlier blocks learn more slowly")
   func groups() throws {
     let model = try model()
-    let groups = FineTunedBackbone(model, FineTuningSettings()).groups(weightDecay: 0.1)
+    let groups = try FineTunedBackbone(model, FineTuningSettings()).groups(weightDecay: 0.1)
 
     let names = groups.flatMap { $0.group.parameters.map(\.name) }
     #expect(names.sorted() == model.parameters.parameters.map(\.name).sorted())
@@ -105,7 +107,7 @@ struct FineTuningTests {
       let (model, before) = (try model(), try self.model())
       var tuning = FineTuningSettings()
       tuning.rate = 1e-2
-      let backbone = FineTunedBackbone(model, tuning)
+      let backbone = try FineTunedBackbone(model, tuning)
       let examples = Brightness(backbone)
       let features = DenseFeatures(
         rows: try .randn([10 * 5, 32], generator: Generator(seed: 1)), blocks: 2,
