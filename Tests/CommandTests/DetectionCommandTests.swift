@@ -43,6 +43,17 @@ struct DetectionCommandTests {
     #expect(result.output.contains("USAGE: dinov2 " + command.joined(separator: " ")))
   }
 
+  @Test("--fine-tune keeps the backbone with the head, which is measured with it")
+  func fineTuning() throws {
+    let trained = try train("--steps", "6", "--train-batch", "4", "--fine-tune", "--json")
+    let measured = try Program.run(
+      "evaluate", "detection", "--head", head, "--data", data, "--json")
+
+    #expect(trained.code == 0, "\(trained.errors)")
+    #expect(measured.code == 0, "\(measured.errors)")
+    #expect(try json(measured.output)["mAP"]?.number == json(trained.output)["val_mAP"]?.number)
+  }
+
   @Test("trains, measures the same as it says and as its boxes say, finds what it has learned")
   func whole() throws {
     let trained = try train("--steps", "150", "--json")

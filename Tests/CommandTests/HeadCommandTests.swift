@@ -106,6 +106,8 @@ struct HeadCommandTests {
       "segmentation", "--steps", "4", "--fine-tune", "--model", folder.file("head/backbone"),
       to: "again")
     #expect(again.code == 0, "\(again.errors)")
+    let metres = try train("depth", "--steps", "8", "--fine-tune", to: "metres")
+    #expect(metres.code == 0, "\(metres.errors)")
     let two = try train("segmentation", "--fine-tune", "--rates", "1e-3", "1e-2", to: "two")
     #expect(two.code == 2 && two.errors.contains("--fine-tune"))
   }

@@ -62,12 +62,11 @@ extension DenseHeadJob {
     }
     let range = Self.minDepth...largest
     do {
-      let backbone = try await headBackbone(model, examples, normalize: false)
       let (objective, make) = try objective(
-        choice, features, parts.train, range: range, backbone: backbone,
-        width: model.config.embedDim)
+        choice, features, parts.train, range: range, width: model.config.embedDim)
       guard let chosen = try await train(objective, examples, services) else { return nil }
-      var (config, parameters) = try make(chosen.best)
+      let backbone = try await headBackbone(model, examples, normalize: false)
+      var (config, parameters) = try make(chosen.best, backbone)
       config.preprocessing = head
       var record = record(data.root.lastName, parts, rate: settings.rates[chosen.best])
       record.metrics = [
@@ -92,17 +91,17 @@ extension DenseHeadJob {
   /// What learns, and what makes a head of its best candidate.
   private func objective(
     _ choice: DepthChoice, _ features: DenseFeatures, _ train: [Int], range: ClosedRange<Double>,
-    backbone: HeadBackbone, width: Int
+    width: Int
   ) throws -> (
     objective: any HeadObjective,
-    make: (_ best: Int) throws -> (HeadConfig, [(name: String, tensor: Tensor)])
+    make: (_ best: Int, HeadBackbone) throws -> (HeadConfig, [(name: String, tensor: Tensor)])
   ) {
     guard let channels = choice.dptChannels else {
       let linear = try LinearDepthObjective(
         features, train, range: range, scale: Self.scale(choice), settings)
       return (
         linear,
-        { best in
+        { best, backbone in
           let (sizes, parameters) = try linear.head(best)
           return (
             try HeadConfig(.depth, type: HeadConfig.Kind.linear, sizes: sizes, backbone: backbone),
@@ -118,7 +117,7 @@ extension DenseHeadJob {
     let dpt = try DPTDepthObjective(config, scale: Self.scale(choice), settings)
     return (
       dpt,
-      { best in
+      { best, backbone in
         let (sizes, parameters) = try dpt.head(best)
         return (
           try HeadConfig(.depth, type: HeadConfig.Kind.dpt, sizes: sizes, backbone: backbone),

@@ -200,7 +200,7 @@ public struct DenseHeadJob: Sendable {
       heldOut: anew(parts.heldOut, false, backbone), backbone: backbone)
   }
 
-  /// What a head folder notes about the backbone.
+  /// What a head folder notes about the backbone, once that has learnt.
   func headBackbone(
     _ model: DINOv2, _ examples: Examples, normalize: Bool
   ) async throws(InferenceError) -> HeadBackbone {

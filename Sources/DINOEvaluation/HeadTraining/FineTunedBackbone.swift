@@ -81,9 +81,11 @@ package final class FineTunedBackbone: TokenSource {
     self.model = model
     self.settings = settings
     // Loaded values may lie in the mapped file.
+    var copies: [String: Tensor] = [:]
     for parameter in model.parameters.parameters {
-      try model.parameters.loadPartially([parameter.name: parameter.value.detached().clone()])
+      copies[parameter.name] = try parameter.value.detached().clone()
     }
+    try model.parameters.loadPartially(copies)
     for parameter in model.parameters.parameters where !parameter.isBuffer {
       try parameter.value.requiringGrad()
     }

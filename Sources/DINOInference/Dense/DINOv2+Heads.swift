@@ -15,16 +15,14 @@ extension DINOv2 {
   public func headBackbone(
     blocks: [Int], normalize: Bool
   ) throws(InferenceError) -> HeadBackbone {
-    let model = try request.backbone(dtype: .float32).model
+    let model = try separateModel()
     do throws(TorchError) {
       return HeadBackbone(
         name: name, config, fingerprint: try model.fingerprint(), blocks: blocks,
         normalize: normalize)
     } catch { throw .torch(error) }
   }
-}
 
-extension DINOv2 {
   /// The backbone once more, in single precision: a copy that may be changed.
   ///
   /// - Returns: A model of its own.

@@ -11,6 +11,7 @@ import Telemetry
 struct DenseTrainEnd {
   let run: HeadTrainRun
   let model: DINOv2
+  let modelOptions: ModelOptions
   let job: DenseHeadJob
   let training: DenseTrainOptions
   let output: HeadOutputOptions
@@ -74,9 +75,12 @@ struct DenseTrainEnd {
     tell(config, trained, values)
   }
 
-  /// The model that the head belongs to.
+  /// The model that the head belongs to, run as the command says.
   func appliedModel(_ trained: DenseHeadJob.Trained) async throws -> DINOv2 {
-    trained.backbone == nil ? model : try await DINOv2.load(run.backbonePath)
+    guard trained.backbone != nil else { return model }
+    var options = modelOptions
+    (options.model, options.weights, options.randomWeights) = (run.backbonePath, nil, false)
+    return try await options.load()
   }
 
   private func card(_ config: HeadConfig, _ trained: DenseHeadJob.Trained) -> HeadCard {

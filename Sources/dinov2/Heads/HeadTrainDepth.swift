@@ -78,8 +78,8 @@ struct HeadTrainDepth: AsyncParsableCommand {
         throw run.stopped()
       }
       var end = DenseTrainEnd(
-        run: run, model: model, job: job, training: training, output: output, metric: "rmse",
-        command: "depth")
+        run: run, model: model, modelOptions: modelOptions, job: job, training: training,
+        output: output, metric: "rmse", command: "depth")
       if let maxDepth {
         end.remarks = ["Only pixels up to \(maxDepth) m were trained on and count."]
       }

@@ -87,8 +87,8 @@ struct HeadTrainDetection: AsyncParsableCommand {
         throw run.stopped()
       }
       let end = DenseTrainEnd(
-        run: run, model: model, job: job, training: training, output: output, metric: "AP50",
-        command: "detect")
+        run: run, model: model, modelOptions: modelOptions, job: job, training: training,
+        output: output, metric: "AP50", command: "detect")
       try await end.write(trained) { _ in
         let folder = try HeadFolder(path: run.output)
         var measurement = DetectionMeasurement(

@@ -42,8 +42,8 @@ struct HeadTrainSegmentation: AsyncParsableCommand {
         throw run.stopped()
       }
       var end = DenseTrainEnd(
-        run: run, model: model, job: job, training: training, output: output, metric: "mIoU",
-        command: "segment")
+        run: run, model: model, modelOptions: modelOptions, job: job, training: training,
+        output: output, metric: "mIoU", command: "segment")
       let ignored = set.ignoredClasses.map { set.classNames[$0] }
       if !ignored.isEmpty {
         end.remarks = ["Not trained and not counted: \(ignored.joined(separator: ", "))."]

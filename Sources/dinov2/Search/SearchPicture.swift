@@ -36,11 +36,11 @@ enum SearchPicture {
       cellSize: cell)
     for (index, found) in matches.enumerated().prefix(mostRows) {
       let name = queries.names[index].split(separator: "/").last.map(String.init) ?? ""
-      var query = try (try? queries.image(index)) ?? placeholder()
+      var query = try (try? queries.image(index)) ?? greyCell()
       frame(&query)
       var cells = [ContactSheet.Cell(query, caption: "query: \(name)")]
       for match in found.prefix(mostColumns) {
-        let image = try (try? match.reference?.decode(queries.decoder)) ?? placeholder()
+        let image = try (try? match.reference?.decode(queries.decoder)) ?? greyCell()
         let score = NumberFormat.fixed(Double(match.similarity), decimals: 3)
         let short = RawPath(bytes: match.name.lastComponent).displayName
         cells.append(.init(image, caption: "\(score) \(short)"))
@@ -63,7 +63,7 @@ enum SearchPicture {
   }
 
   /// What stands for an image that is gone.
-  private static func placeholder() throws -> PixelBuffer {
+  private static func greyCell() throws -> PixelBuffer {
     try PixelBuffer(size: cell, fill: RGB(225, 225, 222))
   }
 }
