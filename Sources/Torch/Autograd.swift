@@ -82,6 +82,16 @@ public func withoutGradient<Result>(
   return try body()
 }
 
+/// Runs a closure with recording for backward passes.
+func withGradient<Result>(
+  _ body: () throws(TorchError) -> Result
+) throws(TorchError) -> Result {
+  let wasEnabled = ct_grad_mode_enabled()
+  ct_grad_mode_set(true)
+  defer { ct_grad_mode_set(wasEnabled) }
+  return try body()
+}
+
 /// Runs a closure in which no tensor can ever take part in a backward pass; the fastest mode.
 public func withInferenceMode<Result, Failure: Error>(
   _ body: () throws(Failure) -> Result

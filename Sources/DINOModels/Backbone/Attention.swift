@@ -23,32 +23,32 @@ public final class Attention {
 
   /// Mixes every token with every other token of the same image.
   ///
-  /// - Parameter x: Tokens, `[B, N, D]`, any floating-point dtype.
+  /// - Parameters:
+  ///   - x: Tokens, `[B, N, D]`, any floating-point dtype; mostly normalised.
+  ///   - scale: LayerScale, `[D]`.
   /// - Returns: Tokens, `[B, N, D]`, with the dtype and device of `x`.
   /// - Throws: ``TorchError`` if `x` is not rank 3, or if libtorch runs out of memory.
-  public func callAsFunction(_ x: Tensor) throws(TorchError) -> Tensor {
-    let (b, n, d) = try x.shape3()
-    let (q, k, v) = try queriesKeysValues(x)
-    let mixed = try Tensor.attention(query: q, key: k, value: v)  // [B, H, N, D/H]
-    return try proj(mixed.transpose(1, 2).reshape(b, n, d))
+  public func callAsFunction(
+    _ x: RecomputedInput, scale: Parameter? = nil
+  ) throws(TorchError) -> Tensor {
+    try proj(mixed(qkv(x)).flatten(from: 2), scale: scale)
   }
 
   /// Mixes the tokens of each image of packed groups, `[T, D]` to `[T, D]`.
-  func callAsFunction(_ x: PackedTokens) throws(TorchError) -> Tensor {
-    let projected = PackedTokens(values: try qkv(x.values), groups: x.groups)
-    let mixed = try projected.split().map { qkv throws(TorchError) in
-      let (b, n, width) = try qkv.shape3()
-      let d = width / 3
-      let (q, k, v) =
-        try qkv
-        .reshape(b, n, 3, numHeads, d / numHeads)  // [B, N, 3, H, D/H]
-        .permute(2, 0, 3, 1, 4)  // [3, B, H, N, D/H]
-        .unbind3()
-      return try Tensor.attention(query: q, key: k, value: v)  // [B, H, N, D/H]
-        .transpose(1, 2)
-        .reshape(b * n, d)
+  func callAsFunction(
+    _ x: RecomputedInput, groups: [TokenGroup], scale: Parameter?
+  ) throws(TorchError) -> Tensor {
+    let projected = PackedTokens(values: try qkv(x), groups: groups)
+    let groups = try projected.split().map { group throws(TorchError) in
+      try mixed(group).flatten(from: 2).flatten(from: 0, to: 1)
     }
-    return try proj(mixed.count == 1 ? mixed[0] : Tensor.cat(mixed))
+    return try proj(groups.count == 1 ? groups[0] : Tensor.cat(groups), scale: scale)
+  }
+
+  /// Attention over projected tokens `[B, N, 3 · D]`: `[B, N, H, D/H]`.
+  private func mixed(_ projected: Tensor) throws(TorchError) -> Tensor {
+    let (q, k, v) = try heads(projected)
+    return try Tensor.attention(query: q, key: k, value: v).transpose(1, 2)
   }
 
   /// The attention weights themselves, by an explicit softmax: the fused kernel never forms them.
@@ -57,17 +57,19 @@ public final class Attention {
   /// - Returns: Weights, `[B, H, N, N]`; each row (one query) sums to 1.
   /// - Throws: ``TorchError`` if `x` is not rank 3, or if libtorch runs out of memory.
   public func weights(_ x: Tensor) throws(TorchError) -> Tensor {
-    let (q, k, _) = try queriesKeysValues(x)
+    let (q, k, _) = try heads(qkv(x))
     let scale = 1 / Double(try q.size(-1)).squareRoot()
     return try (q * scale).matmul(k.transpose(-2, -1)).softmax(dim: -1)
   }
 
-  private func queriesKeysValues(
-    _ x: Tensor
+  /// Queries, keys and values of projected tokens `[B, N, 3 · D]`, each `[B, H, N, D/H]`.
+  private func heads(
+    _ projected: Tensor
   ) throws(TorchError) -> (Tensor, Tensor, Tensor) {
-    let (b, n, d) = try x.shape3()
-    return try qkv(x)
-      .reshape(b, n, 3, numHeads, d / numHeads)  // [B, N, 3, H, D/H]
+    let (b, n, width) = try projected.shape3()
+    return
+      try projected
+      .reshape(b, n, 3, numHeads, width / (3 * numHeads))  // [B, N, 3, H, D/H]
       .permute(2, 0, 3, 1, 4)  // [3, B, H, N, D/H]
       .unbind3()
   }

@@ -73,15 +73,10 @@ public final class Block {
     _ x: Tensor, attentionDraw: StochasticDepth.Draw, ffnDraw: StochasticDepth.Draw
   ) throws(TorchError) -> Tensor {
     let mixed = try dropPath.add(to: x, attentionDraw) { x throws(TorchError) in
-      try scaled(attn(norm1(x)), by: ls1)
+      try attn(norm1.recomputed(x), scale: ls1)
     }
     return try dropPath.add(to: mixed, ffnDraw) { x throws(TorchError) in
-      try scaled(mlp(norm2(x)), by: ls2)
+      try mlp(norm2.recomputed(x), scale: ls2)
     }
-  }
-
-  func scaled(_ x: Tensor, by gamma: Parameter?) throws(TorchError) -> Tensor {
-    guard let gamma else { return x }
-    return try x * gamma.value
   }
 }

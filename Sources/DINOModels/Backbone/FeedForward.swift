@@ -1,9 +1,15 @@
 public import Torch
 
-/// The feed-forward network of a block: every token on its own, `[B, N, D]` to `[B, N, D]`.
+/// The feed-forward network of a block: every token on its own, `[…, D]` to `[…, D]`.
 public protocol FeedForward {
   /// Maps every token.
-  func callAsFunction(_ x: Tensor) throws(TorchError) -> Tensor
+  ///
+  /// - Parameters:
+  ///   - x: The tokens, mostly normalised.
+  ///   - scale: LayerScale, `[D]`.
+  /// - Returns: The tokens.
+  /// - Throws: `TorchError` if the width does not fit.
+  func callAsFunction(_ x: RecomputedInput, scale: Parameter?) throws(TorchError) -> Tensor
 }
 
 /// Linear, exact GELU, linear.
@@ -23,8 +29,13 @@ public final class MLP: FeedForward {
   }
 
   /// Maps every token.
-  public func callAsFunction(_ x: Tensor) throws(TorchError) -> Tensor {
-    try fc2(fc1(x).gelu())
+  public func callAsFunction(
+    _ x: RecomputedInput, scale: Parameter?
+  ) throws(TorchError) -> Tensor {
+    let activated = RecomputedInput(from: [try fc1(x)]) { sources throws(TorchError) in
+      try sources[0].gelu()
+    }
+    return try fc2(activated, scale: scale)
   }
 }
 
@@ -46,8 +57,13 @@ public final class SwiGLUFFN: FeedForward {
   }
 
   /// Maps every token.
-  public func callAsFunction(_ x: Tensor) throws(TorchError) -> Tensor {
-    let halves = try w12(x).chunk(2, dim: -1)
-    return try w3(halves[0].silu() * halves[1])
+  public func callAsFunction(
+    _ x: RecomputedInput, scale: Parameter?
+  ) throws(TorchError) -> Tensor {
+    let gated = RecomputedInput(from: [try w12(x)]) { sources throws(TorchError) in
+      let halves = try sources[0].chunk(2, dim: -1)
+      return try halves[0].silu() * halves[1]
+    }
+    return try w3(gated, scale: scale)
   }
 }

@@ -43,6 +43,20 @@ extension StochasticDepth {
     /// The rows (int64, `[M]`) of the images that are kept, what they form, and the factor of each
     /// row, `[M, 1]`.
     case subset(rows: Tensor, groups: [TokenGroup], scales: Tensor)
+
+    /// The same draw for a choice of the tokens, each of which stands alone.
+    func among(_ chosen: [Int]) throws(TorchError) -> PackedDraw {
+      guard case .subset(let rows, _, let scales) = self else { return .all }
+      let drawn = zip(
+        try rows.array(of: Int64.self), try scales.flatten().array(of: Float.self))
+      let scale = Dictionary(uniqueKeysWithValues: drawn)
+      let kept = chosen.enumerated().compactMap { place, row in
+        scale[Int64(row)].map { (row: Int64(place), scale: $0) }
+      }
+      return .subset(
+        rows: try Tensor(kept.map(\.row)), groups: [TokenGroup(images: kept.count, tokens: 1)],
+        scales: try Tensor(kept.map(\.scale), [kept.count, 1]))
+    }
   }
 
   /// Draws a subset of the images of each group, whatever the rate: the form that the original uses

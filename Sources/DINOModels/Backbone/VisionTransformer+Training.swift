@@ -6,22 +6,27 @@ public struct CropBatch {
   public let images: Tensor
   /// Patches to hide, bool `[B, N]`; nil hides none.
   public let mask: Tensor?
+  /// Patches whose tokens are wanted, as positions in `[B · N]`.
+  public let patches: [Int]
 
   /// Creates a batch.
   ///
   /// - Parameters:
   ///   - images: Normalised pixels, `[B, C, H, W]`.
   ///   - mask: Patches to hide, bool `[B, N]`.
-  public init(_ images: Tensor, mask: Tensor? = nil) {
+  ///   - patches: Patches whose tokens are wanted, as positions in `[B · N]`.
+  public init(_ images: Tensor, mask: Tensor? = nil, patches: [Int] = []) {
     self.images = images
     self.mask = mask
+    self.patches = patches
   }
 }
 
-/// What ``VisionTransformer/trainingPass(_:_:recomputes:)`` gives: features, and the way back.
+/// What ``VisionTransformer/trainingPass(_:_:recomputes:)`` gives: tokens, and the way back.
 public final class TrainingPass {
-  /// The outputs for each batch of crops, in the order they were given.
-  public let features: [BackboneFeatures]
+  /// The normalised class tokens of all batches, then the wanted patches of all, in the order they were
+  /// given, `[R, D]`.
+  public let tokens: Tensor
   /// The blocks whose insides were not kept, and their inputs; the deepest last.
   private let segments: [Segment]
 
@@ -36,13 +41,13 @@ public final class TrainingPass {
   private let embedded: Tensor?
   private let last: Tensor?
 
-  init(features: [BackboneFeatures]) {
-    self.features = features
+  init(tokens: Tensor) {
+    self.tokens = tokens
     (segments, embedded, last) = ([], nil, nil)
   }
 
-  init(features: [BackboneFeatures], segments: [Segment], embedded: Tensor, last: Tensor) {
-    self.features = features
+  init(tokens: Tensor, segments: [Segment], embedded: Tensor, last: Tensor) {
+    self.tokens = tokens
     self.segments = segments
     self.embedded = embedded
     self.last = last
@@ -50,7 +55,7 @@ public final class TrainingPass {
 
   /// Carries the gradients on into the parts that were not kept.
   ///
-  /// To be called once, after the backward pass of everything that was computed from ``features``.
+  /// To be called once, after the backward pass of everything that was computed from ``tokens``.
   ///
   /// - Throws: ``TorchError`` if a backward pass fails.
   public func backward() throws(TorchError) {
@@ -67,9 +72,10 @@ public final class TrainingPass {
 }
 
 extension VisionTransformer {
-  /// Features of crops of several sizes, with gradients.
+  /// Tokens of crops of several sizes, with gradients.
   ///
-  /// The linear layers run once over the tokens of all crops; attention stays within each image.
+  /// The linear layers run once over the tokens of all crops; attention stays within each image. After
+  /// the last attention only the wanted tokens go on: the others reach no loss.
   ///
   /// Source: Oquab et al., 2023, section 5 (nested tensors in self-attention).
   ///
@@ -78,51 +84,55 @@ extension VisionTransformer {
   ///   - context: Training or evaluation; stochastic depth draws a subset of each batch.
   ///   - recomputes: Whether only the input of each block is kept, and the rest computed again on
   ///     the way back: less memory for a third more work.
-  /// - Returns: One set of features per batch of crops, and the way back.
+  /// - Returns: The wanted tokens, and the way back.
   /// - Throws: ``TorchError`` if a shape does not fit.
   public func trainingPass(
     _ crops: [CropBatch], _ context: ForwardContext, recomputes: Bool = false
   ) throws(TorchError) -> TrainingPass {
-    var (rows, groups, grids): ([Tensor], [TokenGroup], [PatchGrid]) = ([], [], [])
+    var (parts, groups): ([Tensor], [TokenGroup]) = ([], [])
     for crop in crops {
-      let (x, grid) = try prepareTokens(crop.images, mask: crop.mask)
+      let (x, _) = try prepareTokens(crop.images, mask: crop.mask)
       let (b, n, d) = try x.shape3()
-      rows.append(try x.reshape(b * n, d))
+      parts.append(try x.reshape(b * n, d))
       groups.append(TokenGroup(images: b, tokens: n))
-      grids.append(grid)
     }
-    let embedded = rows.count == 1 ? rows[0] : try Tensor.cat(rows)
-    var x = PackedTokens(values: embedded, groups: groups)
+    let embedded = parts.count == 1 ? parts[0] : try Tensor.cat(parts)
+    let wanted = wantedRows(of: crops, groups)
+    let stages = try blocks.enumerated().map { index, block throws(TorchError) in
+      let draws = try block.draws(groups, context)
+      let rows = index == blocks.count - 1 ? wanted : nil
+      return { (values: Tensor) throws(TorchError) -> Tensor in
+        try block(PackedTokens(values: values, groups: groups), draws, keeping: rows)
+      }
+    }
+    var x = embedded
     guard recomputes else {
-      for block in blocks { x = try block(x, block.draws(groups, context)) }
-      return TrainingPass(features: try features(of: x, grids))
+      for stage in stages { x = try stage(x) }
+      return TrainingPass(tokens: try norm(x))
     }
     var segments: [TrainingPass.Segment] = []
-    for block in blocks {
-      let input = try x.values.detached().requiringGrad()
-      let draws = try block.draws(groups, context)
-      let forward = { (values: Tensor) throws(TorchError) -> Tensor in
-        try block(PackedTokens(values: values, groups: groups), draws).values
-      }
-      x.values = try withoutGradient { () throws(TorchError) in try forward(input) }
-      segments.append(.init(input: input, forward: forward))
+    for stage in stages {
+      let input = try x.detached().requiringGrad()
+      x = try withoutGradient { () throws(TorchError) in try stage(input) }
+      segments.append(.init(input: input, forward: stage))
     }
-    let last = try x.values.detached().requiringGrad()
-    x.values = last
+    let last = try x.detached().requiringGrad()
     return TrainingPass(
-      features: try features(of: x, grids), segments: segments, embedded: embedded, last: last)
+      tokens: try norm(last), segments: segments, embedded: embedded, last: last)
   }
 
-  private func features(
-    of x: PackedTokens, _ grids: [PatchGrid]
-  ) throws(TorchError) -> [BackboneFeatures] {
-    let normalized = PackedTokens(values: try norm(x.values), groups: x.groups)
-    let (after, before) = (try normalized.split(), try x.split())
-    return zip(zip(after, before), grids).map { tokens, grid in
-      BackboneFeatures(
-        normalized: tokens.0, prenorm: tokens.1, grid: grid,
-        numRegisterTokens: config.numRegisterTokens)
+  /// The rows of the class tokens and of the wanted patches among packed tokens.
+  private func wantedRows(of crops: [CropBatch], _ groups: [TokenGroup]) -> [Int] {
+    var (classes, patches): ([Int], [Int]) = ([], [])
+    var start = 0
+    for (crop, group) in zip(crops, groups) {
+      let prefix = config.numPrefixTokens
+      let count = group.tokens - prefix
+      classes += (0..<group.images).map { start + $0 * group.tokens }
+      patches += crop.patches.map { start + $0 / count * group.tokens + prefix + $0 % count }
+      start += group.rows
     }
+    return classes + patches
   }
 }
 
@@ -142,16 +152,22 @@ extension Block {
       ffn: try dropPath.draw(groups: groups, context))
   }
 
-  /// Maps packed tokens.
+  /// Maps packed tokens; given rows, only these go on after attention.
   func callAsFunction(
-    _ x: PackedTokens, _ draws: PackedDraws
-  ) throws(TorchError) -> PackedTokens {
-    let mixed = try dropPath.add(to: x, draws.attention) { x throws(TorchError) in
-      try scaled(
-        attn(PackedTokens(values: norm1(x.values), groups: x.groups)), by: ls1)
+    _ x: PackedTokens, _ draws: PackedDraws, keeping rows: [Int]? = nil
+  ) throws(TorchError) -> Tensor {
+    var mixed = try dropPath.add(to: x, draws.attention) { x throws(TorchError) in
+      try attn(norm1.recomputed(x.values), groups: x.groups, scale: ls1)
     }
-    return try dropPath.add(to: mixed, draws.ffn) { x throws(TorchError) in
-      try scaled(mlp(norm2(x.values)), by: ls2)
+    var draw = draws.ffn
+    if let rows {
+      mixed = PackedTokens(
+        values: try mixed.values.selecting(rows, dim: 0),
+        groups: [TokenGroup(images: rows.count, tokens: 1)])
+      draw = try draw.among(rows)
     }
+    return try dropPath.add(to: mixed, draw) { x throws(TorchError) in
+      try mlp(norm2.recomputed(x.values), scale: ls2)
+    }.values
   }
 }

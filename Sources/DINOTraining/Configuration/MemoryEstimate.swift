@@ -3,9 +3,8 @@ internal import DINOModels
 /// About how much memory the tensors of a training process need, in bytes.
 ///
 /// Parameters, gradients and moments are exact. Activations are counted by hand: what a block keeps
-/// for the way back (two norms with their inputs, query, key and value, the mixed and projected
-/// values, the residuals, the hidden layer before and after its nonlinearity), and the logits of the
-/// heads. Buffers of libtorch, images in the loader and the program itself come on top.
+/// for the way back (its input, query, key and value, the mixed values of each size of crop and of all, the
+/// tokens after attention, the hidden layer before its nonlinearity), and the logits of the heads. Buffers of libtorch, images in the loader and the program itself come on top.
 public struct MemoryEstimate: Codable, Equatable, Sendable {
   /// The student's parameters.
   public let student: Int
@@ -55,7 +54,7 @@ extension TrainingConfig {
   /// Values that the blocks keep for one image.
   fileprivate var blockValues: Int {
     let model = modelConfig
-    let block = 9 * model.embedDim + (model.ffnLayer.isGated ? 3 : 2) * model.ffnHiddenDim
+    let block = 7 * model.embedDim + (model.ffnLayer.isGated ? 2 : 1) * model.ffnHiddenDim
     let kept =
       train.activationCheckpointing ? model.depth * model.embedDim + block : model.depth * block
     return studentTokens * kept

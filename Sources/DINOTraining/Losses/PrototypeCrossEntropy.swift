@@ -75,7 +75,9 @@ public struct PrototypeCrossEntropy {
       withExtendedLifetime((values, wanted, weights)) {}
       let gradient: GradientFunction = { upstream throws(TorchError) in
         guard let factor = upstream[0] else { return [nil] }
-        return [try (slope * factor).to(dtype: dtype)]
+        // As large as the logits: scaled where it stands, since it is asked for only once.
+        try slope.multiply(inPlace: factor)
+        return [try slope.to(dtype: dtype)]
       }
       return ([try losses.sum()], gradient)
     }[0]

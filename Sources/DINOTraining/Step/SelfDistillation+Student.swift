@@ -20,7 +20,8 @@ extension SelfDistillation {
     let tokens = try parts.indices.map { index throws(TorchError) in
       let context = ForwardContext.training(try generator(index))
       return try withoutGradient { () throws(TorchError) in
-        try studentPass(parts[index].views, context).features[0].clsToken
+        try studentPass(parts[index].views, context).tokens
+          .narrow(dim: 0, 0..<2 * parts[index].views.images)
       }
     }
     let whole = try assembled(tokens, parts.map(\.classRows))
@@ -41,41 +42,13 @@ extension SelfDistillation {
     _ views: ViewTensors, _ context: ForwardContext
   ) throws(TorchError) -> TrainingPass {
     try autocasting { () throws(TorchError) in
-      var crops = [CropBatch(views.globalCrops, mask: views.masks)]
+      var crops = [
+        CropBatch(views.globalCrops, mask: views.masks, patches: try patchesOfInterest(views))
+      ]
       if let localCrops = views.localCrops { crops.append(CropBatch(localCrops)) }
       return try student.backbone.trainingPass(
         crops, context, recomputes: config.recomputesActivations)
     }
-  }
-
-  /// The student's logits for one part of a batch.
-  private struct Logits {
-    /// Local crops, then global crops, `[L·B + 2B, K]`.
-    let classes: Tensor
-    /// Masked patches, `[M, K]`.
-    let patches: Tensor?
-  }
-
-  private func logits(
-    _ pass: TrainingPass, _ views: ViewTensors
-  ) throws(TorchError) -> (logits: Logits, globalClassTokens: Tensor) {
-    let globals = pass.features[0]
-    let globalClassTokens = try globals.clsToken
-    var inputs: [Tensor] = pass.features.count > 1 ? [try pass.features[1].clsToken] : []
-    inputs.append(globalClassTokens)
-    let patches = try maskedPatches(globals, views)
-    let logits = try autocasting { () throws(TorchError) in
-      let count = (views.localCount + 2) * views.images
-      guard student.isTied, let patches else {
-        let classes = try student.dinoHead(.cat(inputs))
-        guard let patches else { return Logits(classes: classes, patches: nil) }
-        return Logits(classes: classes, patches: try student.ibotHead(patches))
-      }
-      let both = try student.dinoHead(.cat(inputs + [patches]))
-        .split([count, views.maskedCount], dim: 0)
-      return Logits(classes: both[0], patches: both[1])
-    }
-    return (logits, globalClassTokens)
   }
 
   /// Runs the student over one part and adds the gradients.
@@ -94,7 +67,9 @@ extension SelfDistillation {
   ) throws(TorchError) -> StepLosses {
     let views = part.views
     let pass = try studentPass(views, context)
-    let (logits, classTokens) = try self.logits(pass, views)
+    let logits = try self.logits(
+      of: pass.tokens, student, classTokens: (2 + views.localCount) * views.images)
+    let globalClassTokens = try pass.tokens.narrow(dim: 0, 0..<2 * views.images)
     var values = StepLosses()
     let dino = try classLoss(logits.classes, targets.swapped, views)
     // Every pair of crops weighs the same: 1 / (2L + 2).
@@ -108,10 +83,10 @@ extension SelfDistillation {
     if let spread {
       let rows = part.classRows ?? Array(0..<2 * views.images)
       let gradient = try spread.gradient.selecting(rows, dim: 0)
-      let surrogate = try (classTokens.to(dtype: .float32) * gradient).sum()
+      let surrogate = try (globalClassTokens.to(dtype: .float32) * gradient).sum()
       total = try total + (surrogate - surrogate.detached())
     } else if config.koleoWeight > 0 {
-      let spread = try koleo(classTokens)
+      let spread = try koleo(globalClassTokens)
       values.koleo = try spread.item()
       total = try total + spread * config.koleoWeight
     }
@@ -141,10 +116,10 @@ extension SelfDistillation {
     guard views.localCount > 0 else {
       return (nil, try loss.sum(student: logits, teacher: [swapped]))
     }
-    let parts = try logits.split([views.localCount * views.images, 2 * views.images], dim: 0)
+    let parts = try logits.split([2 * views.images, views.localCount * views.images], dim: 0)
     return (
-      try loss.sum(student: parts[0], teacher: swapped.chunk(2, dim: 0)),
-      try loss.sum(student: parts[1], teacher: [swapped])
+      try loss.sum(student: parts[1], teacher: swapped.chunk(2, dim: 0)),
+      try loss.sum(student: parts[0], teacher: [swapped])
     )
   }
 }

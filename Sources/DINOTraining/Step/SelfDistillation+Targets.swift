@@ -30,7 +30,12 @@ extension SelfDistillation {
     try withoutGradient { () throws(TorchError) in
       var (classLogits, patchLogits): ([Tensor], [Tensor]) = ([], [])
       for part in parts {
-        let logits = try teacherLogits(part.views)
+        let views = part.views
+        let logits = try autocasting { () throws(TorchError) in
+          let crops = CropBatch(views.globalCrops, patches: try patchesOfInterest(views))
+          let tokens = try teacher.backbone.trainingPass([crops], .evaluation).tokens
+          return try self.logits(of: tokens, teacher, classTokens: 2 * views.images)
+        }
         classLogits.append(logits.classes)
         if let patches = logits.patches { patchLogits.append(patches) }
       }
@@ -48,31 +53,26 @@ extension SelfDistillation {
     }
   }
 
-  private func teacherLogits(
-    _ views: ViewTensors
-  ) throws(TorchError) -> (classes: Tensor, patches: Tensor?) {
-    try autocasting { () throws(TorchError) in
-      let features = try teacher.backbone.forwardFeatures(views.globalCrops)
-      let (classTokens, patches) = (try features.clsToken, try maskedPatches(features, views))
-      guard teacher.isTied, let patches else {
-        let logits = try teacher.dinoHead(classTokens)
-        guard let patches else { return (logits, nil) }
-        return (logits, try teacher.ibotHead(patches))
-      }
-      let logits = try teacher.dinoHead(.cat([classTokens, patches]))
-        .split([2 * views.images, views.maskedCount], dim: 0)
-      return (logits[0], logits[1])
-    }
+  /// The patches that are masked for the student; none if there is no patch loss.
+  func patchesOfInterest(_ views: ViewTensors) throws(TorchError) -> [Int] {
+    config.ibotWeight > 0 ? try views.maskIndices.array(of: Int64.self).map(Int.init) : []
   }
 
-  /// The patch tokens that are masked for the student, `[M, D]`; nil if the patch loss has nothing
-  /// to do.
-  func maskedPatches(
-    _ features: BackboneFeatures, _ views: ViewTensors
-  ) throws(TorchError) -> Tensor? {
-    guard config.ibotWeight > 0, views.maskedCount > 0 else { return nil }
-    return try features.patchTokens.flatten(from: 0, to: 1)
-      .selecting(views.maskIndices, dim: 0)
+  /// The logits of class tokens and of the patches `[M, D]` that follow them, if there are any.
+  func logits(
+    of tokens: Tensor, _ network: DINONetwork, classTokens count: Int
+  ) throws(TorchError) -> (classes: Tensor, patches: Tensor?) {
+    try autocasting { () throws(TorchError) in
+      let patchCount = try tokens.size(0) - count
+      guard patchCount > 0 else { return (try network.dinoHead(tokens), nil) }
+      let parts = [count, patchCount]
+      if network.isTied {
+        let logits = try network.dinoHead(tokens).split(parts, dim: 0)
+        return (logits[0], logits[1])
+      }
+      let inputs = try tokens.split(parts, dim: 0)
+      return (try network.dinoHead(inputs[0]), try network.ibotHead(inputs[1]))
+    }
   }
 
   private func assign(

@@ -27,4 +27,12 @@ public final class LayerNorm {
     try x.layerNorm(
       weight.value.shape, weight: weight.value, bias: bias.value, epsilon: epsilon)
   }
+
+  /// What ``callAsFunction(_:)`` gives, for a linear layer that need not keep it.
+  public func recomputed(_ x: Tensor) -> RecomputedInput {
+    RecomputedInput(from: [x, weight.value, bias.value]) { [epsilon] sources throws(TorchError) in
+      try sources[0].layerNorm(
+        sources[1].shape, weight: sources[1], bias: sources[2], epsilon: epsilon)
+    }
+  }
 }

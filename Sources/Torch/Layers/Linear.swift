@@ -28,7 +28,35 @@ public final class Linear {
   }
 
   /// Maps the last dimension.
-  public func callAsFunction(_ x: Tensor) throws(TorchError) -> Tensor {
-    try x.linear(weight: weight.value, bias: bias?.value)
+  ///
+  /// - Parameters:
+  ///   - x: `[…, I]`.
+  ///   - scale: The factor of each output, `[O]`; it goes into the weight, which is smaller than what
+  ///     it would scale.
+  /// - Returns: `[…, O]`.
+  /// - Throws: ``TorchError`` if the width does not fit.
+  public func callAsFunction(
+    _ x: Tensor, scale: Parameter? = nil
+  ) throws(TorchError) -> Tensor {
+    let (weight, bias) = try scaled(by: scale)
+    return try x.linear(weight: weight, bias: bias)
+  }
+
+  /// Maps the last dimension of an input that is not kept for the way back.
+  public func callAsFunction(
+    _ x: RecomputedInput, scale: Parameter? = nil
+  ) throws(TorchError) -> Tensor {
+    let (weight, bias) = try scaled(by: scale)
+    return try x.linear(weight: weight, bias: bias)
+  }
+
+  private func scaled(
+    by scale: Parameter?
+  ) throws(TorchError) -> (weight: Tensor, bias: Tensor?) {
+    guard let scale = scale?.value else { return (weight.value, bias?.value) }
+    return (
+      try weight.value * scale.unsqueeze(dim: 1),
+      try bias.map { bias throws(TorchError) in try bias.value * scale }
+    )
   }
 }

@@ -112,16 +112,39 @@ struct AccumulationTests {
     let large = try Tensor.randn([3, 3, 16, 16], generator: generator)
     let small = try Tensor.randn([5, 3, 8, 8], generator: generator)
     let mask = try Tensor.rand([3, 16], generator: generator).isLess(than: 0.5)
+    let (ofLarge, ofSmall) = ([1, 16, 40], [0, 5, 19])
     let packed = try backbone.trainingPass(
-      [CropBatch(large, mask: mask), CropBatch(small)], .evaluation
-    ).features
-    let separate = [
+      [CropBatch(large, mask: mask, patches: ofLarge), CropBatch(small, patches: ofSmall)],
+      .evaluation
+    ).tokens
+    let features = [
       try backbone.forwardFeatures(large, mask: mask), try backbone.forwardFeatures(small),
     ]
-    for (one, other) in zip(packed, separate) {
-      #expect(try relativeDifference(one.normalized, other.normalized) < 1e-5)
-      #expect(try relativeDifference(one.prenorm, other.prenorm) < 1e-5)
+    let patches = try zip(features, [ofLarge, ofSmall]).map { features, wanted in
+      try features.patchTokens.flatten(from: 0, to: 1).selecting(wanted, dim: 0)
     }
+    let separate = try Tensor.cat(features.map { try $0.clsToken } + patches)
+    #expect(try relativeDifference(packed, separate) < 1e-5)
+  }
+
+  @Test("the wanted tokens do not depend on what else is wanted, with stochastic depth too")
+  func wantedTokens() throws {
+    var config = Self.network.backbone
+    config.dropPathRate = 0.4
+    let backbone = try VisionTransformer(config, in: ParameterScope(seed: 5))
+    let generator = try Generator(seed: 6)
+    let large = try Tensor.randn([5, 3, 16, 16], generator: generator)
+    let small = try Tensor.randn([4, 3, 8, 8], generator: generator)
+    func tokens(patches: [Int]) throws -> Tensor {
+      try backbone.trainingPass(
+        [CropBatch(large, patches: patches), CropBatch(small)], .training(Generator(seed: 7))
+      ).tokens
+    }
+    let (some, classes) = ([3, 17, 18, 79], Array(0..<9))
+    let all = try tokens(patches: Array(0..<5 * 16))
+    let expected = try all.selecting(classes + some.map { 9 + $0 }, dim: 0)
+    #expect(try relativeDifference(tokens(patches: some), expected) < 1e-5)
+    #expect(try relativeDifference(tokens(patches: []), all.selecting(classes, dim: 0)) < 1e-5)
   }
 
   @Test("the teacher follows the student by its momentum")
