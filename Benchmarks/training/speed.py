@@ -13,6 +13,7 @@ from pathlib import Path
 import common
 import machine
 import report
+import stages
 from contenders import OURS, THEIRS, Outcome, Training, train
 from photos import make_photos
 from recipe import SPEED
@@ -69,6 +70,8 @@ def main() -> None:
         for name in (OURS, THEIRS)
     ]
     watch = RestWatch(REST_SECONDS)
+    ours_by_stage: list[dict[str, float]] = []
+    best = 0.0
     for number in range(arguments.rounds):
         for contender in contenders:
             common.say(
@@ -80,6 +83,9 @@ def main() -> None:
                 arguments.workers, arguments.program,
             )  # fmt: skip
             outcome = train(contender.name, training, f"speed-{contender.precision}")
+            if (contender.name, contender.precision) == (OURS, "fp32"):
+                ours_by_stage += stages.read(outcome.folder)[UNCOUNTED:]
+                best = max(best, stages.best_product(arguments.threads))
             shutil.rmtree(outcome.folder)
             contender.runs.append(outcome)
     report.write_json(
@@ -95,6 +101,8 @@ def main() -> None:
         },
     )
     text = markdown(description, contenders, arguments, folder)
+    if ours_by_stage:
+        text += "\n\n" + stages.markdown(SPEED, ours_by_stage, best)
     if watch.is_disturbed:
         text += "\n\nOther programs used the cores during this run, so do not trust its times."
     print(text)

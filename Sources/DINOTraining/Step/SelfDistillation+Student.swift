@@ -53,18 +53,36 @@ extension SelfDistillation {
 
   /// Runs the student over one part and adds the gradients.
   ///
-  /// - Parameters:
-  ///   - part: The part.
-  ///   - images: The number of images of the whole batch.
-  ///   - targets: The part's targets.
-  ///   - spread: The gradient of KoLeo over the whole batch; nil to compute it here.
-  ///   - context: The random numbers.
   /// - Returns: The part's share of the losses.
   /// - Throws: `TorchError` if a shape does not fit.
   func addGradients(
     of part: ViewTensors.Part, of images: Int, _ targets: TeacherTargets,
     koleo spread: KoLeoGradient?, _ context: ForwardContext
   ) throws(TorchError) -> StepLosses {
+    let forward = try stages.time(\.student) { () throws(TorchError) in
+      try losses(of: part, of: images, targets, koleo: spread, context)
+    }
+    try stages.time(\.backward) { () throws(TorchError) in
+      try forward.total.backward()
+      try autocasting { () throws(TorchError) in try forward.pass.backward() }
+    }
+    return forward.values
+  }
+
+  /// Runs the student over one part.
+  ///
+  /// - Parameters:
+  ///   - part: The part.
+  ///   - images: The number of images of the whole batch.
+  ///   - targets: The part's targets.
+  ///   - spread: The gradient of KoLeo over the whole batch; nil to compute it here.
+  ///   - context: The random numbers.
+  /// - Returns: The part's share of the losses, their sum with its graph, and the way back.
+  /// - Throws: `TorchError` if a shape does not fit.
+  private func losses(
+    of part: ViewTensors.Part, of images: Int, _ targets: TeacherTargets,
+    koleo spread: KoLeoGradient?, _ context: ForwardContext
+  ) throws(TorchError) -> (values: StepLosses, total: Tensor, pass: TrainingPass) {
     let views = part.views
     let pass = try studentPass(views, context)
     let logits = try self.logits(
@@ -101,9 +119,7 @@ extension SelfDistillation {
     values.total =
       config.dinoWeight * (values.dinoLocal + values.dinoGlobal)
       + config.koleoWeight * values.koleo + config.ibotWeight * values.ibot
-    try total.backward()
-    try autocasting { () throws(TorchError) in try pass.backward() }
-    return values
+    return (values, total, pass)
   }
 
   /// Sums of cross-entropies: each local crop against both targets of its image, each global crop

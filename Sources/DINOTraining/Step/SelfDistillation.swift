@@ -47,6 +47,8 @@ public final class SelfDistillation {
   /// The network that gives the targets: a running mean of the student.
   public let teacher: DINONetwork
 
+  /// How long the stages of the last batch took.
+  public internal(set) var stages = StageSeconds()
   /// Computes losses and targets on the host.
   let kernels: ProcessorKernels?
   let dinoCentering: SoftmaxCentering
@@ -133,9 +135,14 @@ public final class SelfDistillation {
     of views: ViewTensors, teacherTemperature: Double, parts: Int = 1,
     generator: (_ part: Int) throws(TorchError) -> Generator
   ) throws(TorchError) -> StepLosses {
+    stages = StageSeconds()
     let pieces = try views.parts(parts)
-    let targets = try self.targets(pieces, temperature: teacherTemperature)
-    let spread = try pieces.count > 1 ? koleoGradient(pieces, generator: generator) : nil
+    let targets = try stages.time(\.teacher) { () throws(TorchError) in
+      try self.targets(pieces, temperature: teacherTemperature)
+    }
+    let spread = try stages.time(\.student) { () throws(TorchError) in
+      try pieces.count > 1 ? koleoGradient(pieces, generator: generator) : nil
+    }
     var losses = StepLosses()
     losses.targets = targets.statistics
     if let spread {

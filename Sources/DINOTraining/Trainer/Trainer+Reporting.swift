@@ -65,6 +65,10 @@ extension Trainer {
     measures += record.gradientNorms.map { Measure("grad_norm_\($0.name)", $0.value) }
     measures += [
       Measure("iter_time", record.seconds), Measure("data_time", record.dataSeconds),
+      Measure("teacher_time", record.stages.teacher),
+      Measure("student_time", record.stages.student),
+      Measure("backward_time", record.stages.backward),
+      Measure("update_time", record.stages.update),
       Measure("images_per_s", record.imagesPerSecond),
       Measure("peak_memory_mb", Double(TorchRuntime.peakResidentBytes) / 1e6),
     ]

@@ -140,28 +140,36 @@ public final class Trainer {
       try Generator(
         seed: StepSeed.stochasticDepth(seed: seed, iteration: iteration, part: part))
     }
-    let norms = try optimizer.clipGradients(to: config.optim.clipGrad)
-    let verdict = state.nonFinite.judge(
-      isFinite: losses.isFinite && norms.allSatisfy(\.isFinite))
-    if verdict == .take {
-      let factor = state.nonFinite.learningRateFactor
-      try optimizer.step(
-        learningRate: values.learningRate * factor,
-        lastLayerLearningRate: values.lastLayerLearningRate * factor,
-        weightDecay: values.weightDecay)
-      try training.updateTeacher(momentum: values.momentum)
-    }
+    var stages = training.stages
+    let (norms, verdict) = try stages.time(\.update) { try update(losses, values) }
     state.iteration += 1
     let record = StepRecord(
       iteration: state.iteration, losses: losses, isTaken: verdict == .take,
       gradientNorms: zip(training.student.submodules, norms).map(Measure.init), schedule: values,
       images: batch.imageCount, seconds: start.duration(to: clock.now).seconds,
-      dataSeconds: waited.seconds)
+      dataSeconds: waited.seconds, stages: stages)
     try report(record)
     guard verdict != .stop else {
       throw TrainingError.nonFinite(
         iteration: state.iteration, badSteps: state.nonFinite.badInARow)
     }
+  }
+
+  /// Changes student and teacher, unless the step is to be left out.
+  private func update(
+    _ losses: StepLosses, _ values: TrainingSchedules.Values
+  ) throws -> (norms: [Double], verdict: NonFiniteGuard.Verdict) {
+    let norms = try optimizer.clipGradients(to: config.optim.clipGrad)
+    let verdict = state.nonFinite.judge(
+      isFinite: losses.isFinite && norms.allSatisfy(\.isFinite))
+    guard verdict == .take else { return (norms, verdict) }
+    let factor = state.nonFinite.learningRateFactor
+    try optimizer.step(
+      learningRate: values.learningRate * factor,
+      lastLayerLearningRate: values.lastLayerLearningRate * factor,
+      weightDecay: values.weightDecay)
+    try training.updateTeacher(momentum: values.momentum)
+    return (norms, verdict)
   }
 
   /// Measures the teacher; false if a request to stop interrupted it.
@@ -175,13 +183,5 @@ public final class Trainer {
     try files.record(measures, iteration: state.iteration)
     services.onEvent(.evaluated(iteration: state.iteration, measures: measures))
     return true
-  }
-}
-
-extension Duration {
-  /// The length in seconds.
-  var seconds: Double {
-    let (seconds, attoseconds) = components
-    return Double(seconds) + Double(attoseconds) * 1e-18
   }
 }

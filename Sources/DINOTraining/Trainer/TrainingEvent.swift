@@ -44,6 +44,8 @@ public struct StepRecord: Sendable {
   public let seconds: Double
   /// Seconds of waiting for data, part of the whole.
   public let dataSeconds: Double
+  /// Where the rest of the time went.
+  public let stages: StageSeconds
 
   /// Images of the batch per second.
   public var imagesPerSecond: Double { Double(images) / max(seconds, 1e-9) }
