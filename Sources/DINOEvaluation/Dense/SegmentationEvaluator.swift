@@ -54,16 +54,28 @@ public struct SegmentationEvaluator: Equatable, Sendable {
         "segmentation: \(prediction.count) predicted pixels for \(labels.count) labelled ones; "
           + "resize the prediction to the size of the labels")
     }
-    for (predicted, label) in zip(prediction, labels) {
-      guard var label = Int(exactly: label) else { continue }
-      if reducesZeroLabel { label = label == 0 || label == 255 ? 255 : label - 1 }
-      guard label != ignoreIndex else { continue }
-      let predicted = Int(exactly: predicted) ?? -1
-      if areas.indices.contains(predicted) { areas[predicted].prediction += 1 }
-      guard areas.indices.contains(label) else { continue }
-      areas[label].label += 1
-      if predicted == label { areas[label].intersection += 1 }
+    // Maps hold long runs of equal pixels, which are counted at once.
+    var start = 0
+    while start < labels.count {
+      let (predicted, label) = (prediction[start], labels[start])
+      var end = start + 1
+      while end < labels.count, prediction[end] == predicted, labels[end] == label { end += 1 }
+      if let label = Int(exactly: label) {
+        count(end - start, predicted: Int(exactly: predicted) ?? -1, label: label)
+      }
+      start = end
     }
+  }
+
+  /// Counts pixels that are all alike.
+  private mutating func count(_ pixels: Int, predicted: Int, label: Int) {
+    var label = label
+    if reducesZeroLabel { label = label == 0 || label == 255 ? 255 : label - 1 }
+    guard label != ignoreIndex else { return }
+    if areas.indices.contains(predicted) { areas[predicted].prediction += pixels }
+    guard areas.indices.contains(label) else { return }
+    areas[label].label += pixels
+    if predicted == label { areas[label].intersection += pixels }
   }
 
   /// Adds what another evaluation of the same classes counted.

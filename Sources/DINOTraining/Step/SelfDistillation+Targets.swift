@@ -49,7 +49,7 @@ extension SelfDistillation {
       }
       return TeacherTargets(
         swapped: try .cat([views[1], views[0]]), patches: patches,
-        statistics: try TargetStatistics(assignments, patches: patches))
+        statistics: try TargetStatistics(assignments))
     }
   }
 

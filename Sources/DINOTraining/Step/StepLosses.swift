@@ -41,23 +41,20 @@ public struct TargetStatistics: Equatable, Sendable {
   public var spread = 0.0
   /// The share of prototypes that are some image's first choice, among as many as could be.
   public var prototypeUse = 0.0
-  /// Mean entropy of the patch targets, in nats.
-  public var patchEntropy = 0.0
 
   /// Creates statistics of nothing.
   public init() {}
 }
 
 extension TargetStatistics {
-  /// Measures class targets, `[B, K]`, and patch targets, `[M, K]`.
-  init(_ classes: Tensor, patches: Tensor?) throws(TorchError) {
+  /// Measures class targets, `[B, K]`.
+  init(_ classes: Tensor) throws(TorchError) {
     self.init()
     let (b, k) = try classes.shape2()
     entropy = try Self.entropies(classes).mean().item()
     spread = try Self.entropies(classes.mean(dim: 0, keepDim: true)).item()
     let chosen = Set(try classes.argmax(dim: 1).array(of: Int64.self))
     prototypeUse = Double(chosen.count) / Double(Swift.min(b, k))
-    if let patches { patchEntropy = try Self.entropies(patches).mean().item() }
   }
 
   private static func entropies(_ rows: Tensor) throws(TorchError) -> Tensor {
