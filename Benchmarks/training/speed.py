@@ -98,6 +98,8 @@ def main() -> None:
             "photographs": count,
             "uncounted_steps": UNCOUNTED,
             "contenders": [contender.as_json(UNCOUNTED) for contender in contenders],
+            "stages": ours_by_stage,
+            "fastest_product_gflops": best,
         },
     )
     text = markdown(description, contenders, arguments, folder)

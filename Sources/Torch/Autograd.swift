@@ -76,18 +76,15 @@ extension Tensor {
 public func withoutGradient<Result>(
   _ body: () throws(TorchError) -> Result
 ) throws(TorchError) -> Result {
-  let wasEnabled = ct_grad_mode_enabled()
-  ct_grad_mode_set(false)
-  defer { ct_grad_mode_set(wasEnabled) }
-  return try body()
+  try withGradientMode(false, body)
 }
 
-/// Runs a closure with recording for backward passes.
-func withGradient<Result>(
-  _ body: () throws(TorchError) -> Result
+/// Runs a closure with or without recording for backward passes.
+func withGradientMode<Result>(
+  _ isEnabled: Bool, _ body: () throws(TorchError) -> Result
 ) throws(TorchError) -> Result {
   let wasEnabled = ct_grad_mode_enabled()
-  ct_grad_mode_set(true)
+  ct_grad_mode_set(isEnabled)
   defer { ct_grad_mode_set(wasEnabled) }
   return try body()
 }
@@ -112,9 +109,16 @@ public func withInferenceMode<Result, Failure: Error>(
 public func withAutocast<Result>(
   to dtype: DType, on device: Device = .cpu, _ body: () throws(TorchError) -> Result
 ) throws(TorchError) -> Result {
+  try withAutocastCode(dtype.rawValue, on: device, body)
+}
+
+/// Runs a closure under the autocast that a code of libtorch names; -1 is none.
+func withAutocastCode<Result>(
+  _ code: Int32, on device: Device, _ body: () throws(TorchError) -> Result
+) throws(TorchError) -> Result {
   let type = device.typeAndIndex.type
   let before = ct_autocast_dtype(type)
-  ct_autocast_set(type, dtype.rawValue)
+  ct_autocast_set(type, code)
   defer { ct_autocast_set(type, before) }
   return try body()
 }

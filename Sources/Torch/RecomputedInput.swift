@@ -37,15 +37,13 @@ public struct RecomputedInput {
     return try withCustomGradient(inputs: inputs) {
       () throws(TorchError) -> (outputs: [Tensor], gradient: GradientFunction) in
       let y = try compute(sources).linear(weight: weight, bias: bias)
-      let device = weight.device.typeAndIndex.type
-      let precision = ct_autocast_dtype(device)
+      let precision = ct_autocast_dtype(weight.device.typeAndIndex.type)
       let gradient: GradientFunction = { upstream throws(TorchError) in
         guard let upstream = upstream[0] else { return inputs.map { _ in nil } }
         // The way back multiplies in the dtype of the way there.
-        let before = ct_autocast_dtype(device)
-        ct_autocast_set(device, precision)
-        defer { ct_autocast_set(device, before) }
-        return try gradients(from: upstream, weight: weight, bias: bias)
+        return try withAutocastCode(precision, on: weight.device) { () throws(TorchError) in
+          try gradients(from: upstream, weight: weight, bias: bias)
+        }
       }
       return ([y], gradient)
     }[0]
@@ -57,7 +55,7 @@ public struct RecomputedInput {
     let leaves = try sources.map { source throws(TorchError) in
       try source.detached().requiringGrad(source.requiresGrad)
     }
-    let x = try withGradient { () throws(TorchError) in try compute(leaves) }
+    let x = try withGradientMode(true) { () throws(TorchError) in try compute(leaves) }
     let rows = try upstream.reshape(-1, weight.size(0))
     let wanted = leaves.filter(\.requiresGrad)
     var found: [Tensor?] = []

@@ -41,12 +41,9 @@ public final class TrainingPass {
   private let embedded: Tensor?
   private let last: Tensor?
 
-  init(tokens: Tensor) {
-    self.tokens = tokens
-    (segments, embedded, last) = ([], nil, nil)
-  }
-
-  init(tokens: Tensor, segments: [Segment], embedded: Tensor, last: Tensor) {
+  init(
+    tokens: Tensor, segments: [Segment] = [], embedded: Tensor? = nil, last: Tensor? = nil
+  ) {
     self.tokens = tokens
     self.segments = segments
     self.embedded = embedded

@@ -3,8 +3,9 @@ internal import DINOModels
 /// About how much memory the tensors of a training process need, in bytes.
 ///
 /// Parameters, gradients and moments are exact. Activations are counted by hand: what a block keeps
-/// for the way back (its input, query, key and value, the mixed values of each size of crop and of all, the
-/// tokens after attention, the hidden layer before its nonlinearity), and the logits of the heads. Buffers of libtorch, images in the loader and the program itself come on top.
+/// for the way back (its input, query, key and value, the mixed values of each size of crop and of
+/// all, the tokens after attention, the hidden layer before its nonlinearity), and the logits of the
+/// heads. Buffers of libtorch, images in the loader and the program itself come on top.
 public struct MemoryEstimate: Codable, Equatable, Sendable {
   /// The student's parameters.
   public let student: Int

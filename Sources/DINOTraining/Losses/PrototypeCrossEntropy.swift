@@ -65,6 +65,7 @@ public struct PrototypeCrossEntropy {
       let (rows, columns) = try values.shape2()
       let losses = try Tensor.empty([rows])
       let slope = try Tensor.empty([rows, columns])
+      var isGiven = false
       var operands = unsafe ProcessorKernels.SoftTargets(
         logits: try values.hostFloats(), targets: try wanted.hostFloats(), rows: rows,
         columns: columns, targetRows: try wanted.size(0))
@@ -75,7 +76,11 @@ public struct PrototypeCrossEntropy {
       withExtendedLifetime((values, wanted, weights)) {}
       let gradient: GradientFunction = { upstream throws(TorchError) in
         guard let factor = upstream[0] else { return [nil] }
-        // As large as the logits: scaled where it stands, since it is asked for only once.
+        guard !isGiven else {
+          throw TorchError("cross_entropy", "has one backward pass, retainGraph or not")
+        }
+        // As large as the logits, so it is scaled where it stands.
+        isGiven = true
         try slope.multiply(inPlace: factor)
         return [try slope.to(dtype: dtype)]
       }

@@ -31,11 +31,11 @@ extension SelfDistillation {
       var (classLogits, patchLogits): ([Tensor], [Tensor]) = ([], [])
       for part in parts {
         let views = part.views
-        let logits = try autocasting { () throws(TorchError) in
-          let crops = CropBatch(views.globalCrops, patches: try patchesOfInterest(views))
-          let tokens = try teacher.backbone.trainingPass([crops], .evaluation).tokens
-          return try self.logits(of: tokens, teacher, classTokens: 2 * views.images)
+        let crops = CropBatch(views.globalCrops, patches: try patchesOfInterest(views))
+        let tokens = try autocasting { () throws(TorchError) in
+          try teacher.backbone.trainingPass([crops], .evaluation).tokens
         }
+        let logits = try self.logits(of: tokens, teacher, classTokens: 2 * views.images)
         classLogits.append(logits.classes)
         if let patches = logits.patches { patchLogits.append(patches) }
       }

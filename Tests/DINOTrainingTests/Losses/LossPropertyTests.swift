@@ -51,6 +51,16 @@ struct LossPropertyTests {
     #expect(try relativeDifference(#require(x.grad), #require(y.grad)) < 1e-5)
   }
 
+  @Test("a second backward pass of the kernels' loss is an error, not a wrong gradient")
+  func onlyOneBackward() throws {
+    let logits = try Tensor.randn([4, 6], generator: Generator(seed: 3)).requiringGrad()
+    let targets = try Tensor.full([4, 6], 1 / 6)
+    let loss = try PrototypeCrossEntropy(kernels: ProcessorKernels(threads: 1))(
+      logits, targets: targets)
+    try loss.backward(retainGraph: true)
+    #expect(throws: TorchError.self) { try loss.backward() }
+  }
+
   @Test("a constant added to one prototype's logits changes nothing")
   func sinkhornPrototypeShift() throws {
     let logits = try Tensor.randn([10, 6], generator: Generator(seed: 3))
