@@ -111,6 +111,10 @@ let package = Package(
       ],
       swiftSettings: safe),
 
+    .executableTarget(
+      name: "MeanIoUBenchmark", dependencies: ["DINOEvaluation"], path: "Benchmarks/heads/MeanIoU",
+      swiftSettings: safe),
+
     .target(
       name: "DINOTestSupport", dependencies: ["CheckpointFormats"], path: "Tests/DINOTestSupport",
       swiftSettings: common),

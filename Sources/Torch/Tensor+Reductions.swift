@@ -14,6 +14,8 @@ private let softmaxOperator = Operator("aten::softmax", "int")
 private let logSoftmaxOperator = Operator("aten::log_softmax", "int")
 private let logsumexpOperator = Operator("aten::logsumexp")
 private let eighOperator = Operator("aten::linalg_eigh")
+private let choleskyOperator = Operator("aten::linalg_cholesky")
+private let choleskyInverseOperator = Operator("aten::cholesky_inverse")
 
 extension Tensor {
   /// The sum of all elements, a scalar.
@@ -100,6 +102,11 @@ extension Tensor {
   public func symmetricEigen() throws(TorchError) -> (values: Tensor, vectors: Tensor) {
     let found = try pair(eighOperator.tensors(.tensor(self)), of: "eigh")
     return (values: found.values, vectors: found.indices)
+  }
+
+  /// The inverse of symmetric positive definite matrices, the last two dimensions.
+  public func symmetricInverse() throws(TorchError) -> Tensor {
+    try choleskyInverseOperator.tensor(.tensor(choleskyOperator.tensor(.tensor(self))))
   }
 
   private func pair(

@@ -217,6 +217,37 @@ struct HeadCommandTests {
     #expect(names.contains { .string($0) == best }, "\(answer.output)")
   }
 
+  @Test("classification --fine-tune keeps the backbone; classify agrees with what was measured")
+  func fineTunedClassifier() throws {
+    let classes = data + "/by-class"
+    let trained = try Program.run(
+      "head", "train", "classification", "--data", classes + "/train", "--test", classes + "/val",
+      "-o", folder.file("head"), "--steps", "30", "--fine-tune", "--epochs", "3", "--held-out",
+      "0.25", "--no-cache", "--json")
+    let result = try json(trained.output)
+    let answers = try Program.run(
+      "classify", classes + "/val", "--head", folder.file("head"), "--json")
+    let other = try Program.run(
+      "classify", classes + "/val", "--head", folder.file("head"), "--model", "dinov2_vitt14")
+
+    #expect(trained.code == 0, "\(trained.errors)")
+    #expect(result["held_out_top1"]?.number != nil)
+    #expect(result["held_out_top1_frozen"]?.number != nil)
+    #expect(FileManager.default.fileExists(atPath: folder.file("head/backbone/config.json")))
+    #expect(answers.code == 0, "\(answers.errors)")
+    let right = try answers.output.split(separator: "\n").map { line in
+      let answer = try json(String(line))
+      let path = try #require(answer["path"]?.string)
+      let folder = URL(filePath: path).deletingLastPathComponent().lastPathComponent
+      return answer["classes"]?.array?.first?["label"]?.string == folder
+    }
+    #expect(!right.isEmpty)
+    let top1 = try #require(result["test_top1"]?.number)
+    let share = Double(right.count { $0 }) / Double(right.count)
+    #expect(abs(share - top1) < 1e-6, "\(answers.output)")
+    #expect(other.code == 3 && other.errors.contains("backbone"), "\(other.errors)")
+  }
+
   @Test("a training that is stopped goes on with the same command; another one does not")
   func stopping() throws {
     let arguments = [

@@ -2,6 +2,7 @@ import CheckpointFormats
 import DINOEvaluation
 import DINOModels
 import DINOTestSupport
+import Foundation
 import Testing
 import Torch
 
@@ -98,6 +99,22 @@ struct LogisticRegressionTests {
     }
   }
 
+  @Test("finds the same minimum with a curvature for each class and with one for all")
+  func curvatures() throws {
+    let generator = try Generator(seed: 3)
+    let features = try Tensor.randn([400, 12], generator: generator, dtype: .float64)
+    let labels = (0..<400).map { $0 * 31 % 70 }
+    let fits = try [1 << 30, 0].map { bytes in
+      try LogisticRegression(
+        features: features, labels: labels, classes: 70, inverseRegularization: 10,
+        curvatureBytes: bytes)
+    }
+    #expect(fits.allSatisfy { $0.minimum.hasConverged })
+    #expect(abs(fits[0].minimum.value - fits[1].minimum.value) < 1e-9)
+    #expect(zip(fits[0].minimum.point, fits[1].minimum.point).allSatisfy { abs($0 - $1) < 1e-3 })
+    #expect(fits[0].minimum.iterations < fits[1].minimum.iterations)
+  }
+
   @Test("gives classes without a row probability 0")
   func absentClass() throws {
     let fit = try LogisticRegression(
@@ -130,5 +147,22 @@ struct LogisticRegressionTests {
     }
     #expect(minimum.hasConverged && minimum.iterations < 100)
     #expect(abs(minimum.point[0] - 1) < 1e-7 && abs(minimum.point[1] - 1) < 1e-7)
+  }
+
+  @Test("needs a step or two where it is told the curvature of a narrow valley")
+  func scaledValley() {
+    let curvature = (0..<20).map { Foundation.pow(10, Double($0) / 6) }
+    var solver = LBFGS()
+    solver.gradientTolerance = 1e-9
+    func valley(_ x: [Double]) -> LBFGS.Evaluation {
+      (zip(x, curvature).reduce(0) { $0 + $1.0 * $1.0 * $1.1 / 2 }, zip(x, curvature).map(*))
+    }
+    let start = [Double](repeating: 1, count: 20)
+    let plain = solver.minimize(from: start, valley)
+    let scaled = solver.minimize(
+      from: start, scaling: { $0.map { zip($0, curvature).map(/) } }, valley)
+    #expect(plain.hasConverged && scaled.hasConverged)
+    #expect(scaled.iterations <= 2 && plain.iterations > 20)
+    #expect(scaled.point.allSatisfy { abs($0) < 1e-9 })
   }
 }

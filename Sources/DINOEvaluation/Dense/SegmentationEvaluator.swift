@@ -46,6 +46,9 @@ public struct SegmentationEvaluator: Equatable, Sendable {
   ///   - prediction: The predicted class of each pixel.
   ///   - labels: The label of each pixel.
   /// - Throws: ``EvaluationError`` if the numbers of pixels differ.
+  @specialized(where Prediction == UInt8, Label == UInt8)
+  @specialized(where Prediction == UInt16, Label == UInt16)
+  @specialized(where Prediction == Int64, Label == Int64)
   public mutating func add<Prediction: FixedWidthInteger, Label: FixedWidthInteger>(
     _ prediction: [Prediction], labels: [Label]
   ) throws(EvaluationError) {
@@ -55,13 +58,13 @@ public struct SegmentationEvaluator: Equatable, Sendable {
           + "resize the prediction to the size of the labels")
     }
     // Maps hold long runs of equal pixels, which are counted at once.
-    var start = 0
+    var (start, predictionEnd, labelEnd) = (0, 0, 0)
     while start < labels.count {
-      let (predicted, label) = (prediction[start], labels[start])
-      var end = start + 1
-      while end < labels.count, prediction[end] == predicted, labels[end] == label { end += 1 }
-      if let label = Int(exactly: label) {
-        count(end - start, predicted: Int(exactly: predicted) ?? -1, label: label)
+      if predictionEnd == start { predictionEnd = prediction.endOfRun(from: start) }
+      if labelEnd == start { labelEnd = labels.endOfRun(from: start) }
+      let end = min(predictionEnd, labelEnd)
+      if let label = Int(exactly: labels[start]) {
+        count(end - start, predicted: Int(exactly: prediction[start]) ?? -1, label: label)
       }
       start = end
     }
@@ -127,5 +130,28 @@ public struct SegmentationMetrics: Equatable, Sendable {
     mIoU = mean(iou)
     mAcc = mean(accuracy)
     aAcc = sum(\.intersection) / sum(\.label)
+  }
+}
+
+extension Array where Element: FixedWidthInteger {
+  /// Where the elements end that equal the one at an index and follow it.
+  fileprivate func endOfRun(from start: Int) -> Int {
+    let width = MemoryLayout<Element>.stride
+    return unsafe withUnsafeBytes { bytes in
+      func word(_ index: Int) -> UInt64 {
+        UInt64(
+          littleEndian: unsafe bytes.loadUnaligned(
+            fromByteOffset: index * width, as: UInt64.self))
+      }
+      var end = start + 1
+      // Elements are alike as far as eight bytes equal those one element before.
+      while width <= 8, end * width + 8 <= bytes.count {
+        let difference = word(end) ^ word(end - 1)
+        guard difference == 0 else { return end + difference.trailingZeroBitCount / (8 * width) }
+        end += 8 / width
+      }
+      while end < count, self[end] == self[start] { end += 1 }
+      return end
+    }
   }
 }

@@ -123,12 +123,12 @@ public struct FeatureJob: Sendable {
     _ tensor: Tensor, failures: [FeatureCache.Failure], isCached: Bool
   ) throws(InferenceError) -> LabelledFeatures {
     let failed = Set(failures.map(\.row))
-    let rows = (0..<count).filter { !failed.contains($0) }
-    guard rows.count == tensor.shape.first else {
-      throw .usage(problem: "\(tensor.shape) features for \(rows.count) images")
+    let images = (0..<count).filter { !failed.contains($0) }.map { $0 % labels.count }
+    guard images.count == tensor.shape.first else {
+      throw .usage(problem: "\(tensor.shape) features for \(images.count) images")
     }
     return LabelledFeatures(
-      rows: tensor, layers: layers, labels: rows.map { labels[$0 % labels.count] },
+      rows: tensor, layers: layers, labels: images.map { labels[$0] }, images: images,
       failures: failures.map(\.reason), isCached: isCached)
   }
 
@@ -139,18 +139,24 @@ public struct FeatureJob: Sendable {
     return OrderedPipeline(0..<count, threads: decoders, ahead: 2 * batch) { row in
       let image = try references[row % references.count].decode(decoder)
       guard let augmentation else { return try preprocessing.batch([image]) }
-      var plain = preprocessing
-      plain.resize = nil
       var random = ViewRandom(seed: augmentation.seed, .crops, row)
-      return try plain.batch([
-        Self.randomView(of: image, preprocessing: preprocessing, &random)
-      ])
+      return try Self.randomView(of: image, preprocessing: preprocessing, &random)
     }
   }
 
-  private static func randomView(
-    of image: PixelBuffer, preprocessing: Preprocessing, _ random: inout ViewRandom
-  ) throws(ImageError) -> PixelBuffer {
+  /// A random part of an image, mirrored or not, of the size of the model's input.
+  ///
+  /// - Parameters:
+  ///   - image: The image.
+  ///   - scale: Smallest and largest share of its area.
+  ///   - preprocessing: How an image becomes the model's input.
+  ///   - random: The draws.
+  /// - Returns: One image.
+  /// - Throws: `ImageError` or `InferenceError` if the input's size does not fit.
+  static func randomView(
+    of image: PixelBuffer, scale: ClosedRange<Double> = 0.08...1, preprocessing: Preprocessing,
+    _ random: inout ViewRandom
+  ) throws -> ImageBatch {
     let side: Size
     if let crop = preprocessing.crop {
       side = crop
@@ -158,9 +164,11 @@ public struct FeatureJob: Sendable {
       side = try preprocessing.outputSize(for: image.size)
     }
     let box = Region.randomCrop(
-      of: image.size, scale: 0.08...1, aspect: 3.0 / 4...4.0 / 3, &random)
+      of: image.size, scale: scale, aspect: 3.0 / 4...4.0 / 3, &random)
     let part = try image.resizedCrop(box, to: side, filter: preprocessing.filter)
-    return random.chance(0.5) ? part.flippedHorizontally() : part
+    var plain = preprocessing
+    plain.resize = nil
+    return try plain.batch([random.chance(0.5) ? part.flippedHorizontally() : part])
   }
 
   /// Computes the rows of consecutive views.

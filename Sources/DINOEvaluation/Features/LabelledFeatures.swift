@@ -9,6 +9,8 @@ public struct LabelledFeatures {
   public let layers: Int
   /// The class index of each row.
   public let labels: [Int]
+  /// The number of the image of each row.
+  public let images: [Int]
   /// Images that gave no row, one line each.
   public let failures: [String]
   /// Whether the rows were computed by an earlier run.
@@ -31,7 +33,7 @@ public struct LabelledFeatures {
   public func selecting(_ indices: [Int]) throws(TorchError) -> LabelledFeatures {
     LabelledFeatures(
       rows: try rows.selecting(indices, dim: 0), layers: layers,
-      labels: indices.map { labels[$0] },
+      labels: indices.map { labels[$0] }, images: indices.map { images[$0] },
       failures: failures, isCached: isCached)
   }
 }

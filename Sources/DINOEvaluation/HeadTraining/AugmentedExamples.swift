@@ -91,7 +91,7 @@ package struct AugmentedExamples: DenseExamples {
       let rows = try await source.rows(
         of: image, after: features.blocks, normalize: features.normalize)
       do throws(TorchError) {
-        examples.append(try DenseExample(grid, rows, target))
+        examples.append(try DenseExample(grid, rows.select(dim: 0, 0), target))
       } catch { throw .torch(error) }
     }
     return examples

@@ -1,6 +1,6 @@
 public import DINOInference
 public import DINOModels
-internal import Torch
+public import Torch
 
 /// Trains a linear classifier on features that were computed before: the grid of linear probes, of which
 /// the best on held-out images is the head.
@@ -83,5 +83,20 @@ public struct ClassificationHeadJob {
     } catch {
       throw .usage(problem: "\(error)")
     }
+  }
+}
+
+extension DenseHeadJob.Trained {
+  /// What a linear classifier says about features of its blocks.
+  ///
+  /// - Parameter features: Rows of as many blocks as the head takes, and the mean patch token.
+  /// - Returns: The classes of each image, in order.
+  /// - Throws: `TorchError` if the width differs.
+  public func ranking(of features: LabelledFeatures) throws(TorchError) -> ClassRanking {
+    let named = Dictionary(uniqueKeysWithValues: parameters.map { ($0.name, $0.tensor) })
+    guard let weight = named["weight"] else {
+      throw TorchError("classify", "the head has no weight")
+    }
+    return try ClassRanking(features.rows.linear(weight: weight, bias: named["bias"]))
   }
 }

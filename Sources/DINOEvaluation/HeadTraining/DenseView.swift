@@ -141,6 +141,8 @@ package enum DenseTarget: Sendable, Equatable {
   case depth([Float])
   /// The boxes of the view.
   case boxes([TargetBox])
+  /// The class of the whole image.
+  case imageClass(Int)
 
   /// Takes the classes under the points of a view.
   package init(_ labels: ValueImage, seen view: DenseView, scale: Int) {

@@ -32,28 +32,29 @@ public struct FineTuningSettings: Sendable, Equatable {
 
 /// Where the tokens of images come from.
 package protocol TokenSource: AnyObject {
-  /// The tokens of an image after chosen blocks.
+  /// The tokens of images after chosen blocks.
   ///
   /// - Parameters:
-  ///   - image: One image.
+  ///   - images: `B` images of one size.
   ///   - blocks: The blocks, ascending.
   ///   - normalize: Whether the final norm is applied to them.
-  /// - Returns: The class token, then the patches, blocks side by side, `[1 + N, L · D]`.
+  /// - Returns: For each image the class token, then the patches, blocks side by side,
+  ///   `[B, 1 + N, L · D]`.
   /// - Throws: `InferenceError` if a size does not fit or memory is short.
   func rows(
-    of image: ImageBatch, after blocks: [Int], normalize: Bool
+    of images: ImageBatch, after blocks: [Int], normalize: Bool
   ) async throws(InferenceError) -> Tensor
 }
 
 extension DINOv2: TokenSource {
   nonisolated package func rows(
-    of image: ImageBatch, after blocks: [Int], normalize: Bool
+    of images: ImageBatch, after blocks: [Int], normalize: Bool
   ) async throws(InferenceError) -> Tensor {
-    let tokens = try await tokens(of: image, after: blocks, normalize: normalize)
+    let tokens = try await tokens(of: images, after: blocks, normalize: normalize)
     do throws(TorchError) {
-      let values = DenseFeatureJob.rows(of: 0, in: tokens)
+      let values = (0..<images.count).flatMap { DenseFeatureJob.rows(of: $0, in: tokens) }
       let columns = blocks.count * config.embedDim
-      return try Tensor(values, [values.count / columns, columns])
+      return try Tensor(values, [images.count, values.count / (images.count * columns), columns])
     } catch { throw .torch(error) }
   }
 }
@@ -92,11 +93,11 @@ package final class FineTunedBackbone: TokenSource {
   }
 
   package func rows(
-    of image: ImageBatch, after blocks: [Int], normalize: Bool
+    of images: ImageBatch, after blocks: [Int], normalize: Bool
   ) async throws(InferenceError) -> Tensor {
     do throws(TorchError) {
       let pixels = try Tensor(
-        image.values, [image.count, image.channels, image.size.height, image.size.width])
+        images.values, [images.count, images.channels, images.size.height, images.size.width])
       guard isLearning else {
         return try withoutGradient { () throws(TorchError) in
           try tokens(pixels, blocks, normalize)
@@ -116,7 +117,7 @@ package final class FineTunedBackbone: TokenSource {
     let sides = try layers.map { layer throws(TorchError) in
       try Tensor.cat([layer.clsToken.unsqueeze(dim: 1), layer.patchTokens], dim: 1)
     }
-    return try Tensor.cat(sides, dim: 2).select(dim: 0, 0)
+    return try Tensor.cat(sides, dim: 2)
   }
 
   /// Passes the gradients of all tokens handed out since the last call on to the parameters.

@@ -67,12 +67,12 @@ public struct LogisticRegressionSweep: Sendable {
     train: Rows, tune: Rows, classes: Int, grid: [Double] = standardGrid, solver: LBFGS = LBFGS(),
     progress: (Trial, LogisticRegression) throws(TorchError) -> Void = { _, _ in }
   ) throws(TorchError) {
+    let objective = try LogisticObjective(train.features, labels: train.labels, classes: classes)
     var trials: [Trial] = []
     var last: LogisticRegression?
     for value in grid {
       let fit = try LogisticRegression(
-        features: train.features, labels: train.labels, classes: classes,
-        inverseRegularization: value, startingFrom: last, solver: solver)
+        objective, inverseRegularization: value, startingFrom: last, solver: solver)
       let ranking = try ClassRanking(fit.logits(tune.features))
       let trial = Trial(
         inverseRegularization: value, accuracy: try ranking.accuracy(tune.labels))

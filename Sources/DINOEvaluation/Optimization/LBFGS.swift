@@ -1,7 +1,8 @@
 /// Limited-memory BFGS: minimises a smooth function by its gradients.
 ///
 /// Each step searches along `−H·g`, where the inverse curvature `H` is built from the last few steps,
-/// until the strong Wolfe conditions hold.
+/// until the strong Wolfe conditions hold. `H` starts from a multiple of the identity, or of an inverse
+/// curvature that the caller knows: the better that is, the fewer steps.
 ///
 /// Source: Liu and Nocedal, 1989; Nocedal and Wright, 2006, algorithms 7.4, 7.5, 3.5 and 3.6.
 public struct LBFGS: Sendable {
@@ -19,6 +20,9 @@ public struct LBFGS: Sendable {
 
   /// A value of the function and its gradient.
   public typealias Evaluation = (value: Double, gradient: [Double])
+
+  /// The products of an inverse curvature with vectors.
+  public typealias Scaling<Failure: Error> = ([[Double]]) throws(Failure) -> [[Double]]
 
   /// Where the search ended.
   public struct Minimum: Sendable {
@@ -38,26 +42,32 @@ public struct LBFGS: Sendable {
   ///
   /// - Parameters:
   ///   - start: Where to begin.
+  ///   - scaling: Multiplies vectors by an inverse curvature near the point that was evaluated last; it
+  ///     must be symmetric and positive definite, and may change. The identity if left out.
   ///   - function: Gives value and gradient at a point.
   /// - Returns: The best point found; ``Minimum/hasConverged`` says whether it is a minimum.
   /// - Throws: What the function throws.
   public func minimize<Failure: Error>(
-    from start: [Double], _ function: ([Double]) throws(Failure) -> Evaluation
+    from start: [Double], scaling: Scaling<Failure>? = nil,
+    _ function: ([Double]) throws(Failure) -> Evaluation
   ) throws(Failure) -> Minimum {
     var point = start
     var current = try function(start)
     var history: [Step] = []
     var iterations = 0
     while iterations < maxIterations, size(current.gradient) > gradientTolerance {
-      var direction = descent(from: current.gradient, history)
+      var direction = try descent(from: current.gradient, history, scaling)
       var slope = dot(direction, current.gradient)
+      var first = 1.0
       if !(slope < 0) {
         // Rounding has spoilt the curvature: start anew.
         history = []
         direction = current.gradient.map { -$0 }
         slope = dot(direction, current.gradient)
+        first = min(1, 1 / total(current.gradient))
+      } else if history.isEmpty, scaling == nil {
+        first = min(1, 1 / total(current.gradient))
       }
-      let first = history.isEmpty ? min(1, 1 / total(current.gradient)) : 1
       let line = Line(origin: point, direction: direction, value: current.value, slope: slope)
       guard let found = try search(line, from: first, function) else {
         if history.isEmpty { break }
@@ -88,17 +98,20 @@ public struct LBFGS: Sendable {
   }
 
   /// `−H·g` by the two loops of algorithm 7.4.
-  private func descent(from gradient: [Double], _ history: [Step]) -> [Double] {
+  private func descent<Failure: Error>(
+    from gradient: [Double], _ history: [Step], _ scaling: Scaling<Failure>?
+  ) throws(Failure) -> [Double] {
     var direction = gradient.map { -$0 }
     var shares = [Double](repeating: 0, count: history.count)
     for (index, step) in history.enumerated().reversed() {
       shares[index] = step.scale * dot(step.step, direction)
       add(-shares[index], step.change, to: &direction)
     }
-    if let last = history.last {
-      let scale = 1 / (last.scale * dot(last.change, last.change))
-      for index in direction.indices { direction[index] *= scale }
-    }
+    guard let last = history.last else { return try scaling?([direction])[0] ?? direction }
+    let scaled = try scaling?([direction, last.change]) ?? [direction, last.change]
+    // As long as the last step says.
+    let length = 1 / (last.scale * dot(last.change, scaled[1]))
+    direction = scaled[0].map { $0 * length }
     for (index, step) in history.enumerated() {
       let share = step.scale * dot(step.change, direction)
       add(shares[index] - share, step.step, to: &direction)
@@ -115,13 +128,35 @@ public struct LBFGS: Sendable {
   }
 
   private func add(_ scale: Double, _ values: [Double], to target: inout [Double]) {
-    for index in target.indices { target[index] += scale * values[index] }
+    unsafe target.withUnsafeMutableBufferPointer { target in
+      unsafe values.withUnsafeBufferPointer { values in
+        for index in 0..<min(target.count, values.count) {
+          unsafe target[index] += scale * values[index]
+        }
+      }
+    }
   }
 }
 
-/// The inner product.
+/// The inner product, in eight sums that a processor can keep at once.
 func dot(_ one: [Double], _ other: [Double]) -> Double {
-  var sum = 0.0
-  for index in one.indices { sum += one[index] * other[index] }
-  return sum
+  unsafe one.withUnsafeBytes { one in
+    unsafe other.withUnsafeBytes { other in
+      let count = min(one.count, other.count)
+      let lanes = count / 64
+      var sums = SIMD8<Double>()
+      for lane in 0..<lanes {
+        unsafe sums +=
+          one.loadUnaligned(fromByteOffset: lane * 64, as: SIMD8<Double>.self)
+          * other.loadUnaligned(fromByteOffset: lane * 64, as: SIMD8<Double>.self)
+      }
+      var sum = sums.sum()
+      for offset in stride(from: lanes * 64, to: count, by: 8) {
+        unsafe sum +=
+          one.load(fromByteOffset: offset, as: Double.self)
+          * other.load(fromByteOffset: offset, as: Double.self)
+      }
+      return sum
+    }
+  }
 }

@@ -48,7 +48,7 @@ struct ClassifyCommand: AsyncParsableCommand {
   func run() async throws {
     guard top > 0 else { throw UsageError("--top is \(top); expected at least 1") }
     let images = try ImageInputs(inputs.map { RawPath(argument: $0) }).references
-    let model = try await modelOptions.load()
+    let model = try await modelOptions.load(forHead: head)
     let choice = try await ClassifierChoice(head, for: model)
     let names = try labels.map { try ClassNames.read(RawPath($0)) } ?? choice.names
     let preparation = try preprocessing.preprocessing(for: model, default: choice.preprocessing)

@@ -78,9 +78,7 @@ struct DenseTrainEnd {
   /// The model that the head belongs to, run as the command says.
   func appliedModel(_ trained: DenseHeadJob.Trained) async throws -> DINOv2 {
     guard trained.backbone != nil else { return model }
-    var options = modelOptions
-    (options.model, options.weights, options.randomWeights) = (run.backbonePath, nil, false)
-    return try await options.load()
+    return try await modelOptions.load(folder: run.backbonePath)
   }
 
   private func card(_ config: HeadConfig, _ trained: DenseHeadJob.Trained) -> HeadCard {

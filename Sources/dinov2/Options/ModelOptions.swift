@@ -71,6 +71,17 @@ struct ModelOptions: ParsableArguments {
     return try await DINOv2.load(options.request())
   }
 
+  /// Loads a model folder, to be run as the options say.
+  ///
+  /// - Parameter folder: Its path.
+  /// - Returns: The model.
+  /// - Throws: ``UsageError`` or `InferenceError` if it cannot be loaded.
+  func load(folder: String) async throws -> DINOv2 {
+    var options = self
+    (options.model, options.weights, options.randomWeights) = (folder, nil, false)
+    return try await options.load()
+  }
+
   private func chosenDevice() throws -> Device {
     switch device {
     case "cpu": return .cpu

@@ -1,4 +1,5 @@
 import CheckpointFormats
+import DINOData
 import DINOEvaluation
 import DINOTestSupport
 import Testing
@@ -79,5 +80,30 @@ struct SegmentationEvaluatorTests {
     #expect(throws: EvaluationError.self) { try first.merge(SegmentationEvaluator(classes: 2)) }
     #expect(throws: EvaluationError.self) { try first.add([1] as [Int], labels: [] as [Int]) }
     #expect(SegmentationEvaluator(classes: 0).metrics.mIoU.isNaN)
+  }
+
+  @Test("counts runs as it counts pixels, whatever their length", arguments: [1, 3, 17, 70])
+  func runs(longest: Int) throws {
+    var numbers = ViewRandom(seed: 5, .order, longest)
+    func map() -> [UInt8] {
+      var map: [UInt8] = []
+      while map.count < 1000 {
+        let value = ([0, 1, 2, 255] as [UInt8]).randomElement(using: &numbers) ?? 0
+        map += [UInt8](repeating: value, count: .random(in: 1...longest, using: &numbers))
+      }
+      return Array(map.prefix(1000))
+    }
+    let (predicted, labels) = (map(), map())
+    var (whole, wide, single) = (
+      SegmentationEvaluator(classes: 3), SegmentationEvaluator(classes: 3),
+      SegmentationEvaluator(classes: 3)
+    )
+    try whole.add(predicted, labels: labels)
+    try wide.add(predicted.map(UInt16.init), labels: labels.map(Int64.init))
+    for (predicted, label) in zip(predicted, labels) {
+      try single.add([predicted], labels: [label])
+    }
+    #expect(whole == single && wide == single)
+    #expect(single.areas.allSatisfy { $0.label > 0 && $0.prediction > 0 })
   }
 }

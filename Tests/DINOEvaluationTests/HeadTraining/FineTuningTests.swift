@@ -26,7 +26,8 @@ private final class Brightness: DenseExamples {
       let rows = try await backbone.rows(of: image, after: [0, 1], normalize: true)
       let label = UInt16(index % 2)
       do throws(TorchError) {
-        examples.append(try DenseExample(grid, rows, .labels([label, label, label, label])))
+        examples.append(
+          try DenseExample(grid, rows.select(dim: 0, 0), .labels([label, label, label, label])))
       } catch { throw .torch(error) }
     }
     return examples
@@ -52,12 +53,12 @@ struct FineTuningTests {
     for parameter in model.parameters.parameters { try parameter.value.requiringGrad(false) }
     let backbone = try FineTunedBackbone(model, FineTuningSettings())
     let generator = try Generator(seed: 4)
-    let pixels = try Tensor.randn([1, 3, 28, 42], generator: generator)
-    let weight = try Tensor.randn([7, 32], generator: generator)
-    let image = ImageBatch(
-      values: try pixels.floats(), count: 1, size: Size(height: 28, width: 42))
+    let pixels = try Tensor.randn([2, 3, 28, 42], generator: generator)
+    let weight = try Tensor.randn([2, 7, 32], generator: generator)
+    let images = ImageBatch(
+      values: try pixels.floats(), count: 2, size: Size(height: 28, width: 42))
 
-    let rows = try await backbone.rows(of: image, after: [0, 1], normalize: true)
+    let rows = try await backbone.rows(of: images, after: [0, 1], normalize: true)
     try (rows * rows * weight).sum().backward()
     #expect(model.parameters.parameters.allSatisfy { $0.value.grad == nil })
     try backbone.propagate()
