@@ -150,6 +150,25 @@ struct CommandLineTests {
         == false)
   }
 
+  @Test("pretrain computes in bfloat16 only where the processor can")
+  func precision() throws {
+    for name in ["a.png", "b.png"] {
+      try ImageEncoder().write(
+        PixelBuffer(size: Size(height: 64, width: 64), fill: RGB(90, 130, 60)),
+        to: folder.write("photos/" + name, []))
+    }
+    let plan = try Program.run(
+      "pretrain", "--data", folder.file("photos"), "--output", folder.file("run"), "--dry-run",
+      "train.precision=bf16")
+
+    #expect(plan.code == 0, "\(plan.errors)")
+    let all = plan.output + plan.errors
+    let isPlanned = all.split(separator: "\n").contains { line in
+      line.hasPrefix("train.precision ") && line.contains("bf16") && !line.contains(" is fp32 ")
+    }
+    #expect(isPlanned != all.contains("no instructions for bfloat16"), "\(all)")
+  }
+
   /// The weights of a tiny model of width 48 with 3 heads.
   private func writeModel() throws -> String {
     let (d, depth, grid) = (48, 1, 4)

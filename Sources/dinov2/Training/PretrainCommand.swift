@@ -102,6 +102,12 @@ struct PretrainCommand: AsyncParsableCommand {
     var config = try settings.resolve(images: images) { display.note($0) }
     config.train.outputDir = output
     if deterministic { config.train.deterministic = true }
+    if config.train.precision == .bf16, !TorchRuntime.supportsBFloat16 {
+      // libtorch would multiply number by number; no step ends in minutes where fp32 takes seconds.
+      config.train.precision = .fp32
+      display.note(
+        "train.precision is fp32 in place of bf16: this processor has no instructions for bfloat16")
+    }
     if let data { config.train.datasetPath = data }
     if images == nil, config.train.datasetPath != TrainingConfig().train.datasetPath {
       images = try TrainingImages([config.train.datasetPath])
