@@ -35,7 +35,8 @@ struct DenseTrainEnd {
     try await write(trained) { record in
       var measurement = DenseMeasurement(
         predictor: try await DensePredictor(
-          appliedModel(trained), head: DenseHead(path: run.output)))
+          run.appliedModel(of: trained, frozen: model, modelOptions),
+          head: DenseHead(path: run.output)))
       measurement.decoders = output.loading.decoders
       measurement.seed = output.seed
       measurement.leavesOutBad = training.leaveOutBad
@@ -73,12 +74,6 @@ struct DenseTrainEnd {
     }
     run.clean()
     tell(config, trained, values)
-  }
-
-  /// The model that the head belongs to, run as the command says.
-  func appliedModel(_ trained: DenseHeadJob.Trained) async throws -> DINOv2 {
-    guard trained.backbone != nil else { return model }
-    return try await modelOptions.load(folder: run.backbonePath)
   }
 
   private func card(_ config: HeadConfig, _ trained: DenseHeadJob.Trained) -> HeadCard {

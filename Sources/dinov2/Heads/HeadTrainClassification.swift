@@ -118,8 +118,7 @@ struct HeadTrainClassification: AsyncParsableCommand {
       if let testImages {
         var job = viewing
         (job.images, job.labels) = (testImages, testLabels ?? testImages.labels)
-        let applied =
-          trained.backbone == nil ? model : try await modelOptions.load(folder: run.backbonePath)
+        let applied = try await run.appliedModel(of: trained, frozen: model, modelOptions)
         let value = try await top1(of: trained, job, applied, services)
         trained.config.training?.metrics["test_top1"] = value
         try run.write(trained.config, trained.parameters, card(trained, run))

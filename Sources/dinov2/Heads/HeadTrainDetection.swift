@@ -92,7 +92,8 @@ struct HeadTrainDetection: AsyncParsableCommand {
       try await end.write(trained) { _ in
         let folder = try HeadFolder(path: run.output)
         var measurement = DetectionMeasurement(
-          predictor: try await DetectionPredictor(end.appliedModel(trained), head: folder))
+          predictor: try await DetectionPredictor(
+            run.appliedModel(of: trained, frozen: model, modelOptions), head: folder))
         measurement.decoders = output.loading.decoders
         measurement.leavesOutBad = training.leaveOutBad
         measurement.isJSON = output.json

@@ -1,5 +1,6 @@
 import ArgumentParser
 import DINOEvaluation
+import DINOInference
 import DINOModels
 import DINOTraining
 import Foundation
@@ -127,6 +128,15 @@ final class HeadTrainRun: Sendable {
     for line in try ModelFolder.write(backbone, to: backbonePath, cropSide: cropSide) {
       Console.note(line)
     }
+  }
+
+  /// The model that a written head belongs to: the frozen one, or the backbone that learnt with it, run as
+  /// the options say.
+  func appliedModel(
+    of trained: DenseHeadJob.Trained, frozen: DINOv2, _ options: ModelOptions
+  ) async throws -> DINOv2 {
+    guard trained.backbone != nil else { return frozen }
+    return try await options.load(folder: backbonePath)
   }
 
   /// Removes what the run left; the head is written.
