@@ -14,7 +14,8 @@ public struct DepthMap: Sendable, Equatable {
 
 /// Images with a depth for each pixel.
 ///
-/// Depth maps are PNG files of 16 bits; 0 is unknown. How files lie and what a unit is worth is the
+/// Depth maps are PNG files of 16 bits; 0 and 65,535 are unknown: cameras mark with the largest number what
+/// they could not measure, or what lies beyond. How files lie and what a unit is worth is the
 /// ``DepthLayout``'s: millimetres where nothing else is said.
 public struct DepthData: Sendable {
   /// What is read.
@@ -97,7 +98,9 @@ public struct DepthData: Sendable {
           + "\(Int(unitsPerMetre)) units a metre, 0 where unknown")
     }
     let metre = Float(1 / unitsPerMetre)
-    return DepthMap(size: stored.size, metres: stored.values.map { Float($0) * metre })
+    return DepthMap(
+      size: stored.size,
+      metres: stored.values.map { $0 == stored.largest ? 0 : Float($0) * metre })
   }
 
   /// What speaks against the unit, if something does.
