@@ -114,6 +114,9 @@ let package = Package(
     .executableTarget(
       name: "MeanIoUBenchmark", dependencies: ["DINOEvaluation"], path: "Benchmarks/heads/MeanIoU",
       swiftSettings: safe),
+    .executableTarget(
+      name: "LoaderBenchmark", dependencies: ["DINOTraining", "DINOData"],
+      path: "Benchmarks/training/Loader", swiftSettings: safe),
 
     .target(
       name: "DINOTestSupport", dependencies: ["CheckpointFormats"], path: "Tests/DINOTestSupport",

@@ -40,9 +40,10 @@ typedef struct {
 } vc_jpeg_result;
 
 /// Decodes into `target`, rows of the width and channels that the result names, one after the
-/// other. With a null target only the header is read. Returns 0, or -1 with a text in the result.
-static inline int vc_jpeg_decode(const void *bytes, size_t count, uint8_t *target, size_t capacity,
-                                 vc_jpeg_result *result) {
+/// other, with sides divided by `shrink` (1, 2, 4 or 8) and rounded up. With a null target only the
+/// header is read. Returns 0, or -1 with a text in the result.
+static inline int vc_jpeg_decode(const void *bytes, size_t count, int shrink, uint8_t *target,
+                                 size_t capacity, vc_jpeg_result *result) {
   struct jpeg_decompress_struct info;
   vc_jpeg_errors errors;
   memset(&info, 0, sizeof info);
@@ -63,8 +64,11 @@ static inline int vc_jpeg_decode(const void *bytes, size_t count, uint8_t *targe
   info.out_color_space = info.num_components == 1   ? JCS_GRAYSCALE
                          : info.num_components == 4 ? JCS_CMYK
                                                     : JCS_RGB;
-  result->width = (int)info.image_width;
-  result->height = (int)info.image_height;
+  info.scale_num = 1;
+  info.scale_denom = (unsigned int)shrink;
+  jpeg_calc_output_dimensions(&info);
+  result->width = (int)info.output_width;
+  result->height = (int)info.output_height;
   result->channels = info.num_components == 1 ? 1 : info.num_components == 4 ? 4 : 3;
   result->is_inverted = info.saw_Adobe_marker != 0;
   if (target) {

@@ -24,6 +24,14 @@ public struct Size: Hashable, Sendable, Codable {
 
   /// The shorter side.
   public var shorterSide: Int { min(height, width) }
+
+  /// The size after its sides were divided by a factor and rounded up, as libjpeg does.
+  ///
+  /// - Parameter factor: A positive number.
+  /// - Returns: The size.
+  package func reduced(by factor: Int) -> Size {
+    Size(height: (height + factor - 1) / factor, width: (width + factor - 1) / factor)
+  }
 }
 
 extension Size: CustomStringConvertible {

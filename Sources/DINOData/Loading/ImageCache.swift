@@ -10,11 +10,18 @@ final class ImageCache: Sendable {
 
   private let contents = Mutex(Contents())
   private let limit: Int
+  private let reduction: @Sendable (Size) -> Int
 
   /// Creates an empty cache.
   ///
-  /// - Parameter limit: The memory for pixels in bytes.
-  init(limit: Int) { self.limit = limit }
+  /// - Parameters:
+  ///   - limit: The memory for pixels in bytes.
+  ///   - reduction: By what the sides of a JPEG file of a size are divided. It must depend on the size
+  ///     alone, as an image is kept for all crops to come.
+  init(limit: Int, reduction: @escaping @Sendable (Size) -> Int) {
+    self.limit = limit
+    self.reduction = reduction
+  }
 
   /// The memory that pixels take, in bytes.
   var bytes: Int { contents.withLock(\.bytes) }
@@ -27,7 +34,7 @@ final class ImageCache: Sendable {
   /// - Returns: The image, or why it cannot be used.
   func image(_ index: Int, _ reference: ImageReference) -> Result<PixelBuffer, DataError> {
     if let known = contents.withLock({ $0.images[index] }) { return known }
-    let result = Result { () throws(DataError) in try reference.decode() }
+    let result = Result { () throws(DataError) in try reference.decode(reducing: reduction) }
     let bytes = if case .success(let image) = result { image.storage.count } else { 0 }
     contents.withLock { contents in
       // Another thread may have been faster. Images that fit no more are decoded again each time, which

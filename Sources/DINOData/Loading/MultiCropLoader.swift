@@ -1,3 +1,5 @@
+internal import Imaging
+
 /// Makes the batches of a training ahead of the trainer, on threads of its own.
 ///
 /// A batch is a function of the settings and its iteration: the number of threads, what was done before
@@ -18,6 +20,9 @@ public final class MultiCropLoader: Sendable {
     public var threads = 1
     /// Memory for decoded images in bytes; later passes find those that fit.
     public var cacheBytes = 0
+    /// Whether JPEG files are decoded smaller where the crops stay as good as the same
+    /// (``MultiCropConfig/reduction(for:)``).
+    public var reducesDecoding = false
     /// Batches that are made ahead.
     public var ahead = 2
     /// Images that are known to be unusable, as positions in the data set: they are not reported again.
@@ -34,6 +39,11 @@ public final class MultiCropLoader: Sendable {
     /// - Parameter masks: The masks of the global crops.
     public init(masks: MaskBatch.Settings) {
       self.masks = masks
+    }
+
+    /// By what the sides of a JPEG file of a size are divided when it is decoded.
+    @Sendable func reduction(for size: Size) -> Int {
+      reducesDecoding ? crops.reduction(for: size) : 1
     }
   }
 
@@ -52,9 +62,7 @@ public final class MultiCropLoader: Sendable {
     precondition(iteration >= 0, "a run that starts at iteration \(iteration)")
     let sampler = TrainingSampler(
       count: images.count, seed: settings.seed, rank: settings.rank, worldSize: settings.worldSize)
-    let maker = SampleViewMaker(
-      images, MultiCrop(settings.crops, seed: settings.seed), sampler: sampler,
-      cacheBytes: settings.cacheBytes)
+    let maker = SampleViewMaker(images, settings, sampler: sampler)
     samples = OrderedPipeline(
       iteration * settings.batchSize..<Int.max, threads: settings.threads,
       ahead: settings.batchSize + settings.threads

@@ -33,12 +33,12 @@ final class SampleViewMaker: Sendable {
   private static let attempts = 64
 
   init(
-    _ images: TrainingImages, _ multiCrop: MultiCrop, sampler: TrainingSampler, cacheBytes: Int
+    _ images: TrainingImages, _ settings: MultiCropLoader.Settings, sampler: TrainingSampler
   ) {
     references = images.references
-    self.multiCrop = multiCrop
+    multiCrop = MultiCrop(settings.crops, seed: settings.seed)
     self.sampler = sampler
-    cache = ImageCache(limit: cacheBytes)
+    cache = ImageCache(limit: settings.cacheBytes, reduction: settings.reduction(for:))
   }
 
   /// Decodes the image at a position, or one that takes its place, and makes its crops.

@@ -40,8 +40,11 @@ public struct ViewPreview: Sendable {
     for position in 0..<count {
       let reference = images.references[sampler[position]]
       let image = try reference.decode()
+      let cropped =
+        settings.reducesDecoding
+        ? try reference.decode(reducing: settings.reduction(for:)) : image
       do throws(ImageError) {
-        let crops = try multiCrop(image, at: sampler.globalPosition(position))
+        let crops = try multiCrop(cropped, at: sampler.globalPosition(position))
         sheet.rows.append(
           .init(
             heading: String(reference.displayName.suffix(Self.widestHeading)),

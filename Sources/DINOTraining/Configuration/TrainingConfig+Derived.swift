@@ -61,6 +61,11 @@ extension TrainingConfig {
     return config
   }
 
+  /// Whether JPEG files are decoded smaller where crops stay as good as the same.
+  ///
+  /// Who keeps the deviations of the released code wants its numbers, so `quirks=original` says no.
+  public var reducesDecoding: Bool { train.reducedDecoding ?? (quirks != .original) }
+
   /// Length of the training in iterations.
   public var totalIterations: Int { Self.product(optim.epochs, train.officialEpochLength) }
 

@@ -24,6 +24,7 @@ extension TrainingConfig {
   private static var filled: TrainingConfig {
     var config = TrainingConfig()
     config.train.checkpointPeriod = 1
+    config.train.reducedDecoding = true
     config.student.embedDim = 1
     config.student.depth = 1
     config.student.numHeads = 1

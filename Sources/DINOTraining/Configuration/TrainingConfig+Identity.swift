@@ -42,10 +42,25 @@ extension TrainingConfig {
   /// A run may be resumed under another configuration of the same hash: another folder, other
   /// threads, another checkpoint period.
   public var mathematicalHash: String {
-    let lines = tree.leaves().filter { Self.isMathematical($0.path) }
-      .map { "\($0.path)=\($0.value.text)\n" }.sorted()
-    return SHA256.hash(data: Array(lines.joined().utf8))
+    SHA256.hash(data: Array(mathematicalLines.joined().utf8))
       .map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
+  }
+
+  /// What ``mathematicalHash`` is made of.
+  ///
+  /// Whole decoding is not mentioned: runs that were begun before there was another go on.
+  package var mathematicalLines: [String] {
+    decided.tree.leaves().filter { leaf in
+      Self.isMathematical(leaf.path)
+        && !(leaf.path == "train.reduced_decoding" && leaf.value == .bool(false))
+    }.map { "\($0.path)=\($0.value.text)\n" }.sorted()
+  }
+
+  /// The same configuration, but what it leaves to other settings is spelled out.
+  private var decided: TrainingConfig {
+    var config = self
+    config.train.reducedDecoding = reducesDecoding
+    return config
   }
 
   /// The keys whose values differ from those of an earlier configuration, in the order of the tree.
@@ -53,7 +68,11 @@ extension TrainingConfig {
   /// - Parameter earlier: For example the one that a run was begun with.
   /// - Returns: The changes; keys without effect here are left out.
   public func changes(from earlier: TrainingConfig) -> [ConfigurationChange] {
-    zip(earlier.tree.leaves(), tree.leaves()).compactMap { old, new in
+    // What both leave to the same other setting is told by that setting.
+    let (before, now) =
+      train.reducedDecoding == earlier.train.reducedDecoding
+      ? (earlier, self) : (earlier.decided, decided)
+    return zip(before.tree.leaves(), now.tree.leaves()).compactMap { old, new in
       guard old.value != new.value, !Self.lies(new.path, below: Self.ignoredKeys) else {
         return nil
       }

@@ -43,6 +43,9 @@ extension TrainingConfig {
     public var loaderThreads = 0
     /// Ours: memory for decoded images, in GB (10⁹ bytes).
     public var cacheGB = 2.0
+    /// Ours: whether JPEG files are decoded smaller where crops stay as good as the same; null is true,
+    /// but false with `quirks=original`.
+    @Nullable public var reducedDecoding: Bool? = nil
     /// Ours: whether only algorithms with a fixed order of sums are used.
     public var deterministic = false
 
@@ -67,7 +70,16 @@ extension TrainingConfig {
       case keepEvery = "keep_every"
       case loaderThreads = "loader_threads"
       case cacheGB = "cache_gb"
+      case reducedDecoding = "reduced_decoding"
       case deterministic
     }
+  }
+}
+
+extension KeyedDecodingContainer where Key == TrainingConfig.Train.CodingKeys {
+  /// Decodes ``TrainingConfig/Train/reducedDecoding``, which checkpoints lack that were written when all
+  /// images were decoded whole.
+  func decode(_ type: Nullable<Bool>.Type, forKey key: Key) throws -> Nullable<Bool> {
+    try decodeIfPresent(type, forKey: key) ?? Nullable(wrappedValue: contains(key) ? nil : false)
   }
 }

@@ -14,6 +14,7 @@ extension TrainingConfig {
     settings.batchSize = train.batchSizePerGPU
     settings.seed = UInt64(truncatingIfNeeded: train.seed)
     settings.cacheBytes = Int(train.cacheGB * 1e9)
+    settings.reducesDecoding = reducesDecoding
     let cores = ProcessInfo.processInfo.activeProcessorCount
     settings.threads = train.loaderThreads > 0 ? train.loaderThreads : max(1, min(cores / 2, 8))
     return settings

@@ -35,6 +35,7 @@ struct WhitenedStart {
   private let patch: Int
   private let model: VisionTransformerConfig
   private let seed: UInt64
+  private let reducesDecoding: Bool
 
   /// Describes the crops and the network of a run.
   init(_ config: TrainingConfig) {
@@ -42,6 +43,7 @@ struct WhitenedStart {
     patch = config.student.patchSize
     model = config.modelConfig
     seed = UInt64(truncatingIfNeeded: config.train.seed)
+    reducesDecoding = config.reducesDecoding
   }
 
   /// What a configuration lacks for these weights, a line each.
@@ -90,7 +92,7 @@ struct WhitenedStart {
     let preprocessing = preprocessing
     let crops = (0..<count).compactMap { number in
       let reference = images.references[number * images.count / count]
-      return try? preprocessing.crop(reference.decode())
+      return try? preprocessing.crop(reference.decode(reducing: reduction(for:)))
     }
     guard !crops.isEmpty else {
       throw DataError.unusable(
@@ -98,6 +100,11 @@ struct WhitenedStart {
         problem: "none of \(count) images could be read")
     }
     return crops
+  }
+
+  /// By what the sides of a JPEG file may be divided: its shorter side is resized to a crop's.
+  private func reduction(for size: Size) -> Int {
+    reducesDecoding ? DecodingReduction.factor(of: Double(size.shorterSide), to: side) : 1
   }
 
   private var preprocessing: Preprocessing {

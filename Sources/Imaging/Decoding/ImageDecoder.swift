@@ -44,18 +44,35 @@ public struct ImageDecoder: Sendable, Hashable {
     try decode(bytes: EncodedFile.read(path: path, limit: limits.encodedBytes), name: path)
   }
 
+  /// The factors by which a JPEG file can be decoded smaller than it is.
+  ///
+  /// A block of 8 × 8 coefficients then gives 4 × 4, 2 × 2 or one pixel.
+  public static let reductions = [1, 2, 4, 8]
+
   /// Decodes an encoded image in memory.
+  ///
+  /// A JPEG file can be decoded smaller than it is, which takes a part of the time and memory: each pixel
+  /// is about the mean of those that it stands for. Files of other formats keep their size.
   ///
   /// - Parameters:
   ///   - bytes: The contents of an image file.
   ///   - name: What messages call the image.
+  ///   - reducing: Chooses, from the size as stored, one of ``reductions`` by which the sides of a JPEG
+  ///     file are divided; they are rounded up. The limits count for the size as stored.
   /// - Returns: The image, or its first frame.
-  /// - Throws: ``ImageError``.
-  public func decode(bytes: [UInt8], name: String = "image") throws(ImageError) -> PixelBuffer {
+  /// - Throws: ``ImageError``, of which ``ImageError/usage(problem:)`` if there is no such reduction.
+  public func decode(
+    bytes: [UInt8], name: String = "image", reducing: (Size) -> Int = { _ in 1 }
+  ) throws(ImageError) -> PixelBuffer {
     let source = try source(of: bytes, name: name)
     let info = try source.info()
     try limits.check(info.size, file: name)
-    let image = try source.decode(info)
+    let reduction = reducing(info.size)
+    guard Self.reductions.contains(reduction) else {
+      throw .usage(
+        problem: "\(name) was to be decoded smaller by \(reduction); expected 1, 2, 4 or 8")
+    }
+    let image = try source.decode(info, reducedBy: reduction)
     return appliesOrientation ? try image.oriented(info.orientation) : image
   }
 
@@ -128,6 +145,16 @@ protocol ImageSource {
   func info() throws(ImageError) -> ImageInfo
   /// Decodes the pixels; called once, after the limits were checked.
   func decode(_ info: ImageInfo) throws(ImageError) -> PixelBuffer
+  /// Decodes the pixels, with sides divided by a factor if the format allows; called instead.
+  func decode(_ info: ImageInfo, reducedBy reduction: Int) throws(ImageError) -> PixelBuffer
+}
+
+extension ImageSource {
+  func decode(
+    _ info: ImageInfo, reducedBy reduction: Int
+  ) throws(ImageError) -> PixelBuffer {
+    try decode(info)
+  }
 }
 
 extension Collection<UInt8> {

@@ -20,32 +20,46 @@ struct JPEGSource: ImageSource {
     do {
       return try vips.decode(info)
     } catch {
-      return try decodeDirectly(info)
+      return try decodeDirectly(info.size, 1)
     }
   }
 
-  private func decodeDirectly(_ info: ImageInfo) throws(ImageError) -> PixelBuffer {
+  func decode(
+    _ info: ImageInfo, reducedBy reduction: Int
+  ) throws(ImageError) -> PixelBuffer {
+    guard reduction > 1 else { return try decode(info) }
+    // libvips would drop the last row and column of sides that cannot be divided.
+    return try decodeDirectly(info.size.reduced(by: reduction), reduction)
+  }
+
+  private func decodeDirectly(
+    _ size: Size, _ reduction: Int
+  ) throws(ImageError) -> PixelBuffer {
+    let shrink = Int32(reduction)
     var result = vc_jpeg_result()
     let bytes = encoded.bytes
-    guard bytes.withUnsafeBytes({ vc_jpeg_decode($0.baseAddress, $0.count, nil, 0, &result) }) == 0,
-      result.width == info.size.width, result.height == info.size.height
+    guard
+      bytes.withUnsafeBytes({
+        vc_jpeg_decode($0.baseAddress, $0.count, shrink, nil, 0, &result)
+      }) == 0, result.width == size.width, result.height == size.height
     else { throw failure(&result) }
-    let (rowBytes, width) = (info.size.width * Int(result.channels), info.size.width)
+    let (rowBytes, width) = (size.width * Int(result.channels), size.width)
     var status: Int32 = -1
-    let samples = [UInt8](unsafeUninitializedCapacity: rowBytes * info.size.height) {
+    let samples = [UInt8](unsafeUninitializedCapacity: rowBytes * size.height) {
       target, count in
       status = bytes.withUnsafeBytes {
-        vc_jpeg_decode($0.baseAddress, $0.count, target.baseAddress, target.count, &result)
+        vc_jpeg_decode(
+          $0.baseAddress, $0.count, shrink, target.baseAddress, target.count, &result)
       }
-      count = status == 0 ? rowBytes * info.size.height : 0
+      count = status == 0 ? rowBytes * size.height : 0
     }
     guard status == 0 else { throw failure(&result) }
     let convert = PixelConversion(
       jpegChannels: Int(result.channels), isInverted: result.is_inverted != 0)
-    return try PixelBuffer(making: info.size) { target throws(ImageError) in
+    return try PixelBuffer(making: size) { target throws(ImageError) in
       samples.withUnsafeBytes { samples in
         guard let base = samples.baseAddress else { return }
-        for row in 0..<info.size.height {
+        for row in 0..<size.height {
           convert.row(
             base + row * rowBytes,
             into: UnsafeMutableBufferPointer(

@@ -71,7 +71,7 @@ struct TrainingConfigIdentityTests {
       "train.accumulation_steps=2", "train.precision=bf16", "train.dataset_path=/x",
       "student.embed_dim=512", "student.patch_size=14", "crops.flip_probability=0",
       "ibot.exact_mask_count=true", "quirks=original", "teacher.teacher_temp=0.06",
-      "dino.freeze_weight_g=true",
+      "dino.freeze_weight_g=true", "train.reduced_decoding=false",
     ])
   func mathematicalKeys(_ override: String) throws {
     let config = try TrainingConfig.load(overrides: [override])

@@ -19,19 +19,23 @@ struct WhitenedStartTests {
     try folder.write("images/broken.png", Array("no image".utf8))
   }
 
-  private func config(_ initialization: String) throws -> TrainingConfig {
+  private func config(
+    _ initialization: String, _ overrides: [String] = []
+  ) throws -> TrainingConfig {
     // Nothing is learned: the model that is written is the one before the first step.
     try TrainingConfig.load(preset: .tiny).withSteps(1).changed(
       by: [
         "student.initialization=\(initialization)", "train.batch_size_per_gpu=4", "optim.base_lr=0",
         "optim.min_lr=0", "optim.warmup_epochs=0",
-      ])
+      ] + overrides)
   }
 
-  private func start(_ initialization: String, _ run: String) throws -> VisionTransformer {
-    let config = try config(initialization)
+  private func start(
+    _ initialization: String, _ run: String, images: String = "images", _ overrides: [String] = []
+  ) throws -> VisionTransformer {
+    let config = try config(initialization, overrides)
     let trainer = try Trainer(
-      config, images: TrainingImages([folder.file("images")]),
+      config, images: TrainingImages([folder.file(images)]),
       files: RunFiles(path: folder.file(run), config: config))
     #expect(try trainer.run() == .finished)
     return try ModelFolder.load(folder.file("\(run)/model")).model
@@ -93,6 +97,24 @@ struct WhitenedStartTests {
     #expect(whitened[28] / whitened[0] > 0.2)
     #expect(whitened[29] < 1e-3)
     #expect(random[28] / random[0] < 0.02)
+  }
+
+  @Test("large JPEG files are decoded smaller if the settings say so, others are not")
+  func reducedDecoding() throws {
+    for index in 0..<8 {
+      let scene = try ImageDecoder().decode(path: folder.file("images/\(index).png"))
+      let large = try scene.resized(to: Size(height: 300, width: 300))
+      try ImageEncoder().write(large, to: folder.write("large/\(index).jpg", []))
+    }
+    for (images, isSame) in [("images", true), ("large", false)] {
+      let weights = try [true, false].map { reduced in
+        let model = try start(
+          "whitened", "\(images)-\(reduced)", images: images,
+          ["train.reduced_decoding=\(reduced)"])
+        return try value(model, "patch_embed.proj.weight").floats()
+      }
+      #expect((weights[0] == weights[1]) == isSame, "\(images)")
+    }
   }
 
   @Test("heads of the class token look at regions, patches at what lies beside them")
