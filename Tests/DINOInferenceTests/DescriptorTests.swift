@@ -55,10 +55,48 @@ struct DescriptorTests {
     return zip(one, other).map { abs(Double($0) - $1) }.max() ?? 0
   }
 
+  /// Five centres in seven directions, which neither are orthogonal nor fit the tokens.
+  private static func vocabulary() throws -> PatchVocabulary {
+    func values(_ count: Int, _ step: Int) -> [Float] {
+      (0..<count).map { Float($0 * step % 23) / 11 - 1 }
+    }
+    return try PatchVocabulary(
+      mean: values(48, 5), directions: values(7 * 48, 7), centres: values(5 * 7, 9))
+  }
+
+  /// Sums around the nearest centres, straight from their definition.
+  private static func sums(
+    _ tokens: [Double], _ vocabulary: PatchVocabulary
+  ) -> [Double] {
+    let (d, k, width) = (vocabulary.directionCount, vocabulary.centreCount, vocabulary.mean.count)
+    var sums = [[Double]](repeating: [Double](repeating: 0, count: d), count: k)
+    for token in stride(from: 0, to: tokens.count, by: width) {
+      let reduced = (0..<d).map { row in
+        (0..<width).reduce(0.0) { sum, column in
+          sum + (tokens[token + column] - Double(vocabulary.mean[column]))
+            * Double(vocabulary.directions[row * width + column])
+        }
+      }
+      let differences = (0..<k).map { centre in
+        (0..<d).map { reduced[$0] - Double(vocabulary.centres[centre * d + $0]) }
+      }
+      let squares = differences.map { $0.reduce(0) { $0 + $1 * $1 } }
+      guard let nearest = squares.indices.min(by: { squares[$0] < squares[$1] }) else { continue }
+      for column in 0..<d { sums[nearest][column] += differences[nearest][column] }
+    }
+    let parts = sums.map { part in
+      let roots = part.map { ($0 < 0 ? -1 : 1) * abs($0).squareRoot() }
+      return roots.allSatisfy { $0 == 0 } ? roots : unit(roots)
+    }
+    return unit(parts.flatMap { $0 })
+  }
+
   @Test("are what their names say", arguments: DescriptorRecipe.Pooling.allCases)
   func definition(pooling: DescriptorRecipe.Pooling) async throws {
     var recipe = DescriptorRecipe(pooling)
     recipe.exponent = 2.5
+    let vocabulary = try Self.vocabulary()
+    if pooling == .vlad { recipe.vocabulary = vocabulary }
     let image = try Self.image(2)
 
     let found = try await descriptors(recipe, [image])
@@ -67,6 +105,9 @@ struct DescriptorTests {
     let cls = Self.unit(features.clsToken.map(Double.init))
     let (count, width) = (features.patches.grid.count, features.patches.width)
     let tokens = features.patches.values.map(Double.init)
+    let raw = try await model.tokens(
+      of: preprocessing.batch([image]), after: [model.config.depth - 1], normalize: false
+    )[0].patchTokens(0).map(Double.init)
     let mean = Self.unit(
       (0..<width).map { column in
         (0..<count).reduce(0) { $0 + tokens[$1 * width + column] }
@@ -83,6 +124,7 @@ struct DescriptorTests {
       case .gem: gem
       case .clsAndMean: Self.unit(cls + mean)
       case .clsAndGeM: Self.unit(cls + gem)
+      case .vlad: Self.sums(raw, vocabulary)
       }
     #expect(Self.difference(found[0], expected) < 1e-5)
     #expect(recipe.columns(embedDim: 48) == expected.count)
@@ -168,6 +210,35 @@ struct DescriptorTests {
     await #expect(throws: InferenceError.self) {
       try await descriptors(recipe, [image], Preprocessing(resize: nil, crop: nil))
     }
+  }
+
+  @Test("a vocabulary that does not fit or is missing is refused; one that was written comes back")
+  func vocabularies() async throws {
+    let image = try Self.image(0)
+    await #expect(throws: InferenceError.self) {
+      try await descriptors(DescriptorRecipe(.vlad), [image])
+    }
+    for (mean, directions, centres) in [(0, 4, 4), (2, 3, 4), (2, 4, 3), (2, 4, 0), (2, 0, 4)] {
+      #expect(throws: InferenceError.self) {
+        try PatchVocabulary(
+          mean: Array(repeating: 0, count: mean),
+          directions: Array(repeating: 1, count: directions),
+          centres: Array(repeating: 1, count: centres))
+      }
+    }
+    var recipe = DescriptorRecipe(.vlad)
+    recipe.vocabulary = try PatchVocabulary(mean: [0, 0], directions: [1, 0], centres: [1, 2])
+    await #expect(throws: InferenceError.self) { try await descriptors(recipe, [image]) }
+
+    recipe.vocabulary = try Self.vocabulary()
+    let stored = try JSONDecoder().decode(
+      DescriptorRecipe.self, from: JSONEncoder().encode(recipe))
+    #expect(stored == recipe && stored.text == recipe.text)
+    recipe.vocabulary = try PatchVocabulary(mean: [0, 0], directions: [1, 0], centres: [1, 2])
+    #expect(stored.text != recipe.text)
+    let earlier = try JSONDecoder().decode(
+      DescriptorRecipe.self, from: Data(#"{"pooling":"cls","exponent":3,"scales":[1]}"#.utf8))
+    #expect(earlier == DescriptorRecipe(.cls))
   }
 
   @Test("a probe tells models apart, not precisions")

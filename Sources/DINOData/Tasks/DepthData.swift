@@ -95,7 +95,7 @@ public struct DepthData: Sendable {
       throw .unusable(
         place: sample.target.displayName,
         problem: "has numbers up to \(stored.largest); depth is stored with 16 bits, "
-          + "\(Int(unitsPerMetre)) units a metre, 0 where unknown")
+          + "\(Int(unitsPerMetre)) units a metre, 0 or \(UInt16.max) where unknown")
     }
     let metre = Float(1 / unitsPerMetre)
     return DepthMap(

@@ -177,7 +177,7 @@ extension DenseHeadJob {
       throw .data(
         .unusable(
           place: data.root.displayName,
-          problem: "no pixel of part \(data.split) has a known depth; 0 means unknown"))
+          problem: "no pixel of part \(data.split) has a known depth; 0 and 65535 mean unknown"))
     }
     let median = Double(known[known.count / 2])
     if let doubt = data.doubts(median: median) {

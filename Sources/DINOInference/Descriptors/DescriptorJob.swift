@@ -121,7 +121,8 @@ public struct DescriptorJob: Sendable {
         var values: [Float] = []
         for place in part { values += place.view.values }
         let tokens = try await model.tokens(
-          of: ImageBatch(values: values, count: part.count, size: size), after: [block])[0]
+          of: ImageBatch(values: values, count: part.count, size: size), after: [block],
+          normalize: recipe.appliesFinalNorm)[0]
         for (position, place) in part.enumerated() {
           parts[place.item][place.scale] = try recipe.descriptor(tokens, image: position)
         }

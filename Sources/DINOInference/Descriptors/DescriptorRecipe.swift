@@ -6,7 +6,8 @@ internal import Torch
 /// in retrieval.
 ///
 /// Source: the descriptors of DINO's retrieval and copy-detection protocols (Caron et al., 2021,
-/// section 4.2): class token, generalised mean of the patch tokens, or both, at one or three sizes.
+/// section 4.2): class token, generalised mean of the patch tokens, or both, at one or three sizes; and
+/// ``PatchVocabulary``.
 public struct DescriptorRecipe: Sendable, Hashable, Codable {
   /// Which tokens count.
   public enum Pooling: String, CaseIterable, Sendable, Codable {
@@ -20,12 +21,16 @@ public struct DescriptorRecipe: Sendable, Hashable, Codable {
     case clsAndMean = "cls+mean"
     /// Class token and generalised mean, each of unit length, `[2 · D]`.
     case clsAndGeM = "cls+gem"
+    /// The sums of the patch tokens around the centres of a vocabulary, `[K · d]`.
+    case vlad
   }
 
   /// Which tokens count.
   public var pooling: Pooling
   /// The exponent of the generalised mean.
   public var exponent = GeMPooling().exponent
+  /// The centres of the patch tokens, which ``Pooling/vlad`` needs.
+  public var vocabulary: PatchVocabulary?
   /// The block after which tokens are taken, from 0; nil for the last one.
   public var block: Int?
   /// The sizes at which an image is seen, as factors of the preprocessing's; descriptors are averaged.
@@ -39,6 +44,12 @@ public struct DescriptorRecipe: Sendable, Hashable, Codable {
   /// - Parameter pooling: Which tokens count.
   public init(_ pooling: Pooling = .cls) { self.pooling = pooling }
 
+  /// Whether the model's final norm is applied to the tokens.
+  ///
+  /// Sums around centres want tokens as blocks leave them: the norm stretches some values of the small model
+  /// that comes along, and half of what retrieval gains is lost.
+  public var appliesFinalNorm: Bool { pooling != .vlad }
+
   /// The length of a descriptor.
   ///
   /// - Parameter embedDim: The width of a token.
@@ -47,13 +58,19 @@ public struct DescriptorRecipe: Sendable, Hashable, Codable {
     switch pooling {
     case .cls, .mean, .gem: embedDim
     case .clsAndMean, .clsAndGeM: 2 * embedDim
+    case .vlad: vocabulary?.centres.count ?? 0
     }
   }
 
-  /// In one line, for a protocol: `cls+gem (p = 3), block 4, scales 1 0.707 0.5`.
+  /// In one line, for a protocol: `cls+gem (p = 3), block 4, mean of scales 1 0.707 0.5`.
   public var text: String {
     var parts = [pooling.rawValue]
     if pooling == .gem || pooling == .clsAndGeM { parts[0] += " (p = \(exponent))" }
+    if pooling == .vlad, let vocabulary {
+      parts[0] +=
+        " (\(vocabulary.centreCount) centres, \(vocabulary.directionCount) directions, "
+        + "\(vocabulary.fingerprint))"
+    }
     if let block { parts.append("block \(block)") }
     if scales != [1] {
       let factors = scales.map { "\(($0 * 1000).rounded() / 1000)" }
@@ -67,10 +84,13 @@ public struct DescriptorRecipe: Sendable, Hashable, Codable {
   /// - Parameter standard: The preprocessing at scale 1.
   /// - Returns: One preprocessing a scale; crops are rounded to whole patches.
   /// - Throws: ``InferenceError/usage(problem:)`` if a scale is not above 0 and at most 8, or another
-  ///   one than 1 is asked for where images keep their size.
+  ///   one than 1 is asked for where images keep their size, or a vocabulary is missing.
   func preprocessings(_ standard: Preprocessing) throws(InferenceError) -> [Preprocessing] {
     guard !scales.isEmpty, exponent > 0, exponent.isFinite else {
       throw .usage(problem: "\(scales.count) scales and exponent \(exponent); both must be above 0")
+    }
+    guard pooling != .vlad || vocabulary != nil else {
+      throw .usage(problem: "vlad needs a vocabulary of patch tokens; learn one")
     }
     var result: [Preprocessing] = []
     for scale in scales {
@@ -109,6 +129,7 @@ public struct DescriptorRecipe: Sendable, Hashable, Codable {
     case .clsAndGeM:
       Self.unit(
         Self.unit(Array(batch.clsToken(image))) + (try generalizedMean(batch, image: image)))
+    case .vlad: try vocabulary?.descriptor(batch.patchTokens(image), width: batch.width) ?? []
     }
   }
 

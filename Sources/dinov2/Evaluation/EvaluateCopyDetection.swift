@@ -47,12 +47,12 @@ struct EvaluateCopyDetection: AsyncParsableCommand {
         "\(set.images.count) images; at most \(CopyDetectionMeasurement.mostImages) are compared "
           + "pairwise: take fewer --distractors")
     }
-    let describer = try await options.describer()
+    let searched = set.images.map { RetrievalSet.Item($0) }
+    let describer = try await options.describer(of: searched)
     var report = EvaluationReport(
       protocol: "all pairs of \(set.images.count) images by cosine, " + options.text(describer),
       model: describer.model)
-    var images = try await options.describe(
-      set.images.map { .init($0) }, "images", by: describer)
+    var images = try await options.describe(searched, "images", by: describer)
     images = try await options.whitened([images], by: describer)[0]
     let measurement = try CopyDetectionMeasurement(set, images, cuts: options.chosenCuts)
     add(measurement, to: &report)

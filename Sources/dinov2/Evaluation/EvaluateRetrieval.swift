@@ -43,12 +43,12 @@ struct RetrievalProtocol: ParsableArguments {
 
   func run() async throws {
     let set = try RetrievalSet(folder: RawPath(argument: data))
-    let describer = try await options.describer()
+    let searched = set.gallery.map { RetrievalSet.Item($0) }
+    let describer = try await options.describer(of: searched)
     var report = EvaluationReport(
       protocol: "cosine ranking of \(set.gallery.count) images, " + options.text(describer),
       model: describer.model)
-    var gallery = try await options.describe(
-      set.gallery.map { .init($0) }, "gallery", by: describer)
+    var gallery = try await options.describe(searched, "gallery", by: describer)
     var queries = try await options.describe(set.queries, "queries", by: describer)
     let sets = try await options.whitened([queries, gallery], by: describer)
     (queries, gallery) = (sets[0], sets[1])

@@ -78,16 +78,22 @@ struct RetrievalOptions: ParsableArguments {
     let features: RetrievalFeatures
   }
 
-  /// Loads the model.
-  func describer() async throws -> Describer {
+  /// Loads the model and learns what descriptors need.
+  ///
+  /// - Parameter searched: The images that are searched, from which a vocabulary is learned.
+  /// - Returns: What descriptors are made with.
+  /// - Throws: What loading and learning throw.
+  func describer(of searched: [RetrievalSet.Item]) async throws -> Describer {
     let model = try await modelOptions.load()
     var job = DescriptorJob(
       try descriptor.recipe(for: model),
       try preprocessing.preprocessing(for: model, default: .retrieval(for: model)))
     job.batch = loading.batch
     job.decoders = loading.decoders
+    let decoder = preprocessing.decoder
+    job = try await descriptor.completed(job, from: searched, with: model) { try $0.load(decoder) }
     var features = RetrievalFeatures(job)
-    features.decoder = preprocessing.decoder
+    features.decoder = decoder
     if !noCache {
       features.cache =
         cache.map { FeatureCache(folder: $0) }

@@ -14,7 +14,7 @@ struct EvaluateDepth: AsyncParsableCommand {
     discussion: """
       Maps are compared at the size of the images, where depth is known; metrics are taken per image, \
       then their mean. rmse_of_train_median is what one depth for every pixel would give. Data: \
-      ROOT/<split>/images and ROOT/<split>/depth, 16-bit PNG in millimetres, 0 unknown; or NYU Depth v2 \
+      ROOT/<split>/images and ROOT/<split>/depth, 16-bit PNG in millimetres, 0 and 65535 unknown; or NYU Depth v2 \
       or KITTI with their lists, which are measured with their crop (nyu_eigen, garg) and up to 10 or 80 m \
       unless options say otherwise.
 

@@ -15,7 +15,7 @@ struct HeadTrainDepth: AsyncParsableCommand {
       released heads, by the scale-invariant loss; the best of several learning rates by the error on \
       held-out images. With --head dpt a dense prediction transformer's decoder on four blocks, which \
       takes much longer. Data: ROOT/train/images and ROOT/train/depth (16-bit PNG, millimetres, 0 \
-      unknown), or NYU Depth v2 or KITTI with their lists.
+      and 65535 unknown), or NYU Depth v2 or KITTI with their lists.
 
       Example: dinov2 head train depth --data data/rooms --output heads/rooms
       """)

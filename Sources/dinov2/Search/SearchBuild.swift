@@ -64,7 +64,7 @@ struct SearchBuild: AsyncParsableCommand {
     if rebuild { try GalleryUpdate.clear(index) }
     let stored = try IndexFolder.storedSettings(index)
     let model = try await IndexFolder.model(modelOptions, stored)
-    let update = try GalleryUpdate(index, try await settings(of: model, stored))
+    let update = try GalleryUpdate(index, try await settings(of: model, stored, references))
     var options = GalleryUpdate.Options()
     options.keepsOthers = add
     options.batch = loading.batch
@@ -112,15 +112,23 @@ struct SearchBuild: AsyncParsableCommand {
 
   /// How images shall be described: as asked for, else as they were.
   private func settings(
-    of model: DINOv2, _ stored: GallerySettings?
+    of model: DINOv2, _ stored: GallerySettings?, _ references: [ImageReference]
   ) async throws -> GallerySettings {
     let request = try modelOptions.request()
     let probe = try await ModelProbe(model)
+    var recipe = try descriptor.recipe(for: model)
+    let kept = stored?.recipe.vocabulary
+    if recipe.pooling == .vlad, descriptor.centres ?? kept?.centreCount == kept?.centreCount {
+      recipe.vocabulary = kept
+    }
+    let seen = try preprocessing.preprocessing(for: model, default: .retrieval(for: model))
+    let decoder = preprocessing.decoder
+    let job = try await descriptor.completed(
+      DescriptorJob(recipe, seen), from: references, with: model
+    ) { try $0.decode(decoder) }
     var result = GallerySettings(
       stored.map(\.model) ?? .init(request, name: model.name, probe: probe),
-      try descriptor.recipe(for: model),
-      try preprocessing.preprocessing(for: model, default: .retrieval(for: model)),
-      appliesOrientation: preprocessing.exif, embedDim: model.config.embedDim)
+      job.recipe, seen, appliesOrientation: preprocessing.exif, embedDim: model.config.embedDim)
     result.model.probe = probe
     result.model.name = model.name
     guard let stored else { return result }

@@ -182,17 +182,17 @@ struct DenseDataTests {
 
   // MARK: Depth
 
-  @Test("standard: millimetres, 0 is unknown")
+  @Test("standard: millimetres, 0 and the largest number are unknown")
   func standardDepth() throws {
     try image("val/images/a.png")
-    try depth("val/depth/a.png", [0, 1, 1000, 2500, 65_535, 7])
+    try depth("val/depth/a.png", [0, 1, 65_534, 2500, 65_535, 7])
 
     let data = try DepthData(root, split: "val")
 
     #expect(data.layout == .standard && data.layout.customaryMaximum == nil)
     let map = try data.depth(of: data.samples[0])
-    #expect(map.metres == [0, 0.001, 1, 2.5, 65.535, 0.007])
-    #expect(map.known.count == 5)
+    #expect(map.metres == [0, 0.001, 65_534 * Float(0.001), 2.5, 0, 0.007])
+    #expect(map.known.count == 4)
   }
 
   @Test("NYU: lists name image and depth, in sync or official_splits")
