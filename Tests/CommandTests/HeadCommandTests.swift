@@ -82,6 +82,31 @@ struct HeadCommandTests {
     }
   }
 
+  @Test("a mask head trains, measures the same as it says, and works with windows and flips")
+  func masks() throws {
+    let trained = try train(
+      "segmentation", "--head", "mask", "--channels", "32", "--layers", "1", "--queries", "16",
+      "--steps", "60", "--train-batch", "4", "--json")
+    let result = try json(trained.output)
+    let evaluate = [
+      "evaluate", "segmentation", "--head", folder.file("head"), "--data", data, "--json",
+    ]
+    let measured = try json(Program.run(evaluate).output)
+    let windows = try json(
+      Program.run(evaluate + ["--window", "56", "--flip"]).output)
+    let list = try json(Program.run("head", "list", folder.path, "--json").output)
+    let maps = try Program.run(
+      "segment", data + "/val/images", "--head", folder.file("head"), "-o", folder.file("maps"))
+    let few = try train("segmentation", "--head", "mask", "--queries", "2", to: "few")
+
+    #expect(trained.code == 0, "\(trained.errors)")
+    #expect(measured["mIoU"]?.number == result["val_mIoU"]?.number)
+    #expect(measured["aAcc"]?.number ?? 0 > 0.3, "\(measured)")
+    #expect(windows["aAcc"]?.number ?? 0 > 0.3, "\(windows)")
+    #expect(list["type"] == .string("mask") && maps.code == 0, "\(maps.errors)")
+    #expect(few.code != 0 && few.errors.contains("a query for each"), "\(few.errors)")
+  }
+
   @Test("--fine-tune keeps the backbone in the head's folder, and the head finds it there")
   func fineTuning() throws {
     let trained = try train(

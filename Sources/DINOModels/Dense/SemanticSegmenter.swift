@@ -29,16 +29,16 @@ public struct SemanticSegmenter {
   }
 
   /// The number of classes.
-  public var classes: Int { head.config.classes }
+  public var classes: Int { head.classes }
   private let backbone: DenseBackbone
-  private let head: LinearSegmentationHead
+  private let head: any SegmentationHead
 
   /// Joins a backbone and a head.
   ///
   /// - Parameters:
   ///   - backbone: Gives the taps that the head takes, after the final norm.
   ///   - head: The head.
-  public init(backbone: DenseBackbone, head: LinearSegmentationHead) {
+  public init(backbone: DenseBackbone, head: any SegmentationHead) {
     self.backbone = backbone
     self.head = head
   }
@@ -50,7 +50,7 @@ public struct SemanticSegmenter {
   ///   - head: The head.
   ///   - layers: Which blocks, if not as many of the last ones as the head takes.
   public init(
-    _ model: VisionTransformer, head: LinearSegmentationHead, layers: LayerSelection? = nil
+    _ model: VisionTransformer, head: any SegmentationHead, layers: LayerSelection? = nil
   ) {
     self.init(
       backbone: DenseBackbone(model, layers ?? .last(head.taps), normalize: true), head: head)

@@ -26,6 +26,8 @@ extension HeadConfig {
     public static let linear = "linear"
     /// ``DPTDepthHead``.
     public static let dpt = "dpt"
+    /// ``MaskSegmentationHead``.
+    public static let mask = "mask"
   }
 }
 
@@ -35,21 +37,30 @@ extension HeadFolder {
   /// - Returns: The head.
   /// - Throws: ``ModelError`` if the folder holds another kind of head, or sizes, weights, classes and
   ///   backbone contradict each other.
-  public func segmentationHead() throws(ModelError) -> LinearSegmentationHead {
-    try expect(.segmentation, [HeadConfig.Kind.linear])
-    let sizes = try config.sizes(as: LinearSegmentationHeadConfig.self, path: path)
-    let backbone = config.backbone
-    try demand(
-      sizes.channels == backbone.blocks.map { _ in backbone.embedDim },
-      "channels \(sizes.channels) are not those of blocks \(backbone.blocks), \(backbone.embedDim) each"
-    )
-    try demand(
-      sizes.classes == config.classes?.count,
-      "the head has \(sizes.classes) classes, \(config.classes?.count ?? 0) are named")
-    let head = try build { store throws(TorchError) in
-      try LinearSegmentationHead(sizes, in: store.root)
+  public func segmentationHead() throws(ModelError) -> any SegmentationHead {
+    try expect(.segmentation, [HeadConfig.Kind.linear, HeadConfig.Kind.mask])
+    let head: any SegmentationHead
+    if config.head.type == HeadConfig.Kind.mask {
+      let sizes = try config.sizes(as: MaskSegmentationHeadConfig.self, path: path)
+      if let problem = sizes.problem { try demand(false, problem) }
+      try demandTaps(sizes.taps, width: sizes.embedDim)
+      try demandClasses(sizes.classes)
+      head = try build { store throws(TorchError) in
+        try MaskSegmentationHead(sizes, in: store.root)
+      }
+    } else {
+      let sizes = try config.sizes(as: LinearSegmentationHeadConfig.self, path: path)
+      let backbone = config.backbone
+      try demand(
+        sizes.channels == backbone.blocks.map { _ in backbone.embedDim },
+        "channels \(sizes.channels) are not those of blocks \(backbone.blocks), "
+          + "\(backbone.embedDim) each")
+      try demandClasses(sizes.classes)
+      head = try build { store throws(TorchError) in
+        try LinearSegmentationHead(sizes, in: store.root)
+      }
     }
-    try load(into: head.parameters, as: "a linear segmentation head")
+    try load(into: head.parameters, as: "a \(config.head.type) segmentation head")
     return head
   }
 
@@ -115,6 +126,12 @@ extension HeadFolder {
       width == backbone.embedDim && taps == backbone.blocks.count,
       "the head takes \(taps) blocks of width \(width), the backbone is said to give "
         + "\(backbone.blocks.count) of width \(backbone.embedDim)")
+  }
+
+  private func demandClasses(_ count: Int) throws(ModelError) {
+    try demand(
+      count == config.classes?.count,
+      "the head has \(count) classes, \(config.classes?.count ?? 0) are named")
   }
 
   func demand(_ holds: Bool, _ problem: String) throws(ModelError) {

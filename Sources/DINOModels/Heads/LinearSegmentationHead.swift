@@ -46,7 +46,7 @@ public struct LinearSegmentationHeadConfig: Equatable, Sendable, Codable {
 /// released files below `decode_head`: `bn.…`, `conv_seg.weight`, `conv_seg.bias`.
 ///
 /// Shapes: `B` images, `K` classes, an `h × w` grid of patches.
-public final class LinearSegmentationHead {
+public final class LinearSegmentationHead: SegmentationHead {
   /// The sizes.
   public let config: LinearSegmentationHeadConfig
   /// All parameters by name.
@@ -86,6 +86,17 @@ public final class LinearSegmentationHead {
 
   /// The number of maps that are joined.
   public var taps: Int { config.channels.count }
+  /// The number of classes.
+  public var classes: Int { config.classes }
+
+  /// The logits of maps in evaluation.
+  ///
+  /// - Parameter maps: Maps `[B, C, h, w]`; vectors `[B, C]` count as maps of one pixel.
+  /// - Returns: Logits, `[B, K, h, w]`, at the size of the first joined map.
+  /// - Throws: `TorchError` if a chosen map is missing or the channels do not fit.
+  public func callAsFunction(_ maps: [Tensor]) throws(TorchError) -> Tensor {
+    try callAsFunction(maps, .evaluation)
+  }
 
   /// The logits of maps.
   ///
@@ -97,7 +108,7 @@ public final class LinearSegmentationHead {
   /// - Throws: `TorchError` if a chosen map is missing or the channels do not fit; when training with
   ///   dropout also without a generator.
   public func callAsFunction(
-    _ inputs: [Tensor], _ context: ForwardContext = .evaluation
+    _ inputs: [Tensor], _ context: ForwardContext
   ) throws(TorchError) -> Tensor {
     var x = try norm(join(inputs), isTraining: context.isTraining)
     if context.isTraining, config.dropoutRate > 0 {

@@ -55,7 +55,8 @@ struct HeadFolderTests {
 
     let read = try HeadFolder(path: path)
     let maps = try [Tensor.randn([2, 16, 3, 4], generator: Generator(seed: 1))]
-    let got = try read.segmentationHead()(maps).floats()
+    let reread = try read.segmentationHead()
+    let got = try reread(maps).floats()
 
     #expect(try got == head(maps).floats())
     #expect(read.config.classes == config.classes && read.config.task == .segmentation)
