@@ -142,6 +142,8 @@ SPEED = Recipe(
         "student.arch=vit_small", "student.ffn_layer=mlp", "student.block_chunks=0",
         "dino.head_n_prototypes=65536", "dino.head_bottleneck_dim=256",
         "ibot.head_n_prototypes=65536", "student.drop_path_rate=0",
+        # No photograph is seen twice, and lightly-train keeps none.
+        "train.cache_gb=0",
     ),
     width=384, depth=12, heads=6, layerscale=1e-5, drop_path=0.0,
     global_size=224, local_size=98, blur=(0.0, 0.9, 0.5),
